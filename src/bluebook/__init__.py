@@ -1,0 +1,1 @@
+"""Bluebook teaches a language model a structured language and proves what it has learned."""

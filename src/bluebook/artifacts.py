@@ -1,0 +1,101 @@
+"""Files that a stage leaves behind: written atomically, each with a sidecar that says where it came from.
+
+The sidecar holds what decides the artifact (inputs' hashes, parameters, counts, versions) and nothing that changes
+from run to run (clock, path of the checkout, machine), so that two clean clones write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.chmod(0o644)  # mkstemp makes it private; outputs are ordinary files
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears at `path` whole or not at all; what stood there before is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Indented JSON with sorted keys and a newline at the end."""
+    with atomic_writer(path) as out:
+        out.write(msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2))
+        out.write(b"\n")
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file, or of a folder's relative names and contents (sidecars and hidden files left out)."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    whole = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        name = file.relative_to(path)
+        if not any(part.startswith(".") for part in name.parts):
+            whole.update(f"{name.as_posix()}\0{sha256(file)}\n".encode())
+    return whole.hexdigest()
+
+
+def sidecar_path(output: Path) -> Path:
+    """`out/` keeps its sidecar inside as `.artifact.json`; `out.jsonl` beside it as `out.jsonl.artifact.json`."""
+    return output / ".artifact.json" if output.is_dir() else output.with_name(f"{output.name}.artifact.json")
+
+
+def write_sidecar(
+    output: Path,
+    *,
+    stage: str,
+    inputs: Iterable[Path],
+    parameters: object,
+    counts: Mapping[str, Any],
+    packages: Iterable[str] = (),
+) -> None:
+    """Record what `output` was made from."""
+    write_json(
+        sidecar_path(output),
+        {
+            "stage": stage,
+            "sha256": sha256(output),
+            "inputs": {path.as_posix(): sha256(path) for path in inputs if path.exists()},
+            "parameters": parameters,
+            "counts": dict(counts),
+            "versions": {name: version(name) for name in ("bluebook", *packages)},
+        },
+    )

@@ -1,0 +1,152 @@
+"""Typed parameters: `params.yaml` decides results, `local.yaml` only how they are computed on this machine.
+
+An unknown, missing or mistyped key is an error that names it. DVC tracks each key that a stage lists; nothing of
+`local.yaml` ever reaches `dvc.lock`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from bluebook.errors import ParamsError
+
+PARAMS = Path("params.yaml")
+LOCAL = Path("local.yaml")
+
+
+class Struct(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Base of every parameter group: all keys named, none unknown."""
+
+
+class EmbeddedParams(Struct):
+    """The model that `base` builds where `source` is `embedded`."""
+
+    vocabulary: int
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    context: int
+    samples: int
+    steps: int
+    batch: int
+    learning_rate: float
+    matrix_learning_rate: float
+
+
+class BaseParams(Struct):
+    source: str  # `embedded`, a hub name, or a local folder
+    revision: str | None  # required for a hub name, so that the same name means the same weights
+    family: str  # `auto` reads the model's config
+    embedded: EmbeddedParams
+
+
+class ExportParams(Struct):
+    max_tokens: int
+
+
+class ComposeParams(Struct):
+    validation_share: float
+    holdout_share: float
+    near_duplicate: float  # Jaccard similarity at which two examples count as one
+
+
+class GateParams(Struct):
+    minimum_samples: int
+    too_few: Literal["warn", "fail"]
+    waivers: dict[str, str]  # rule name -> why it is waived; every report repeats it
+
+
+class LoraParams(Struct):
+    rank: int
+    alpha: int
+    dropout: float
+    targets: str | list[str]  # `all-linear` or module names
+
+
+class TrainParams(Struct):
+    method: Literal["full", "lora"]
+    optimizer: Literal["muon", "adamw"]
+    epochs: float
+    batch: int  # examples an optimiser step, whatever the device holds at once
+    learning_rate: float
+    matrix_learning_rate: float  # Muon's, for hidden matrices
+    warmup_share: float
+    weight_decay: float
+    lora: LoraParams
+
+
+class ExamParams(Struct):
+    max_new_tokens: int
+    max_items: int  # of each exam, chosen by item id; 0 takes all
+
+
+class SubjectParams(Struct):
+    raw: str
+    ingest: dict[str, Any]  # typed by the subject
+    expect: dict[str, Any]  # typed by the subject
+    compose: ComposeParams
+    gate: GateParams
+    train: TrainParams
+    exam: ExamParams
+
+
+class Params(Struct):
+    seed: int
+    base: BaseParams
+    export: ExportParams
+    subjects: dict[str, SubjectParams]
+
+    def subject(self, name: str) -> SubjectParams:
+        if name not in self.subjects:
+            known = ", ".join(sorted(self.subjects))
+            raise ParamsError(f"{PARAMS}: no subject {name!r} under `subjects`; there is {known}")
+        return self.subjects[name]
+
+
+class Local(Struct):
+    """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
+
+    device: str = "auto"  # auto | cpu | cuda | cuda:1 …
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    per_device_batch: int = 0  # 0: as many as `batch` asks for
+    answer_batch: int = 32
+    threads: int = 0  # 0: torch's own choice
+
+
+T = TypeVar("T")
+
+
+def _load(path: Path, kind: type[T], empty: dict[str, Any] | None = None) -> T:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        if empty is None:
+            raise ParamsError(f"{path}: not found; run this in the root of a Bluebook repository") from None
+        return convert(empty, kind, path)
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from error
+    return convert({} if loaded is None else loaded, kind, path)
+
+
+def convert(value: object, kind: type[T], where: object) -> T:
+    """`value` as `kind`; ParamsError names the key that is unknown, missing or of the wrong type."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise ParamsError(f"{where}: {error}") from error
+
+
+def load(path: Path = PARAMS) -> Params:
+    return _load(path, Params)
+
+
+def load_local(path: Path = LOCAL) -> Local:
+    return _load(path, Local, empty={})

@@ -1,0 +1,162 @@
+"""The rows that stages hand to each other: JSONL, one typed struct a line.
+
+A row has one shape everywhere. Reading is typed, so a malformed line is reported by file and line; writing sorts
+keys and is atomic, so the same rows give the same bytes and a killed process leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from bluebook.artifacts import atomic_writer
+from bluebook.errors import DataError
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One item read from raw material. Each subject adds its own fields; only `id` is shared."""
+
+    id: str
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """The ledger's line for one input file: what became of it."""
+
+    path: str
+    original_id: str | None
+    outcome: Literal["kept", "dropped", "duplicate", "unpaired", "quarantined"]
+    reason: str | None
+    pairs: int
+
+
+class Sample(msgspec.Struct, kw_only=True):
+    """One record before and after curation, for people to look at. Secrets are already replaced in both texts."""
+
+    id: str
+    construct: str
+    before: dict[str, str]
+    after: dict[str, str]
+    changes: list[str]
+
+
+class Origin(msgspec.Struct, kw_only=True, frozen=True):
+    """Where an example came from. Examples of one `group` never end on two sides of a split."""
+
+    kind: Literal["record", "lesson", "generated"]
+    ref: str
+    group: str
+
+
+class Example(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One prompt/response pair in the subject's own notation."""
+
+    id: str
+    subject: str
+    prompt: str
+    response: str
+    constructs: list[str]
+    origin: Origin
+    split: Literal["train", "validation", ""] = ""
+    system: str | None = None
+
+
+class Message(msgspec.Struct, kw_only=True):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class TokenCount(msgspec.Struct, kw_only=True):
+    """Tokens of the rendered row: what the trainer will see, markers and stop token included."""
+
+    prompt: int
+    completion: int
+
+
+class DatasetRow(msgspec.Struct, kw_only=True):
+    id: str
+    prompt: list[Message]
+    completion: list[Message]
+    tokens: TokenCount
+
+
+class ExamItem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    id: str
+    exam: str
+    version: str
+    kind: Literal["practice", "holdout"]
+    prompt: str
+    reference: str
+    constructs: list[str]
+    system: str | None = None
+
+
+class ReferenceLoss(msgspec.Struct, kw_only=True):
+    """Mean negative log-likelihood of the reference, in nats a token, over `tokens` tokens, stop token included."""
+
+    adapter: float
+    base: float
+    tokens: int
+
+
+class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    item: str
+    model: str
+    mode: Literal["free", "constrained"]
+    text: str
+    tokens: int
+    finish: Literal["stop", "length", "timeout", "error"]
+    reference_loss: ReferenceLoss | None = None
+
+
+class GradeError(msgspec.Struct, kw_only=True, frozen=True):
+    category: str
+    construct: str
+    detail: str
+
+
+class Grade(msgspec.Struct, kw_only=True):
+    """What the grader found. `per_construct` holds 1.0 where the item shows the construct right, else 0.0."""
+
+    item: str
+    mode: Literal["free", "constrained"]
+    valid: bool
+    score: float
+    errors: list[GradeError]
+    per_construct: dict[str, float]
+
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode(row: object) -> bytes:
+    """One JSON line without its newline, keys sorted."""
+    return _encoder.encode(row)
+
+
+def read_jsonl(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield the rows of `path`. Raises DataError that names the file, the line and what was expected."""
+    decoder = msgspec.json.Decoder(kind)
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.isspace():
+                continue
+            try:
+                yield decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise DataError(path, number, f"expected one {kind.__name__} as JSON: {error}") from error
+
+
+def write_jsonl(path: Path, rows: Iterable[object]) -> int:
+    """Write `rows` atomically and return how many there were."""
+    count = 0
+    with atomic_writer(path) as out:
+        for row in rows:
+            out.write(_encoder.encode(row))
+            out.write(b"\n")
+            count += 1
+    return count

@@ -1,0 +1,83 @@
+"""The numbered step log: what a long run is doing, how far it is and how long it still takes.
+
+    [14:30:05] [STEP 1.2] STARTING: Curate memories
+    [14:30:07] [STEP 1.2] PROGRESS: 2000/4191 47.7 % elapsed 0:00:02 remaining 0:00:02
+    [14:30:09] [STEP 1.2] COMPLETE: Curate memories (0:00:04) 4523 pairs
+
+The log is for people and for `logs/steps.jsonl`; nothing of it enters an output.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+LOG = Path("logs/steps.jsonl")
+PROGRESS_SECONDS = 2.0  # often enough to see life, seldom enough to read
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+class Step:
+    """One running step. `note` adds a closing remark; `progress` reports at most every two seconds."""
+
+    def __init__(self, number: str, title: str) -> None:
+        self.number = number
+        self.title = title
+        self.started = time.monotonic()
+        self.closing = ""
+        self._reported = self.started
+
+    def say(self, word: str, text: str) -> None:
+        print(f"[{datetime.now():%H:%M:%S}] [STEP {self.number}] {word}: {text}", file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int, loss: float | None = None) -> None:
+        now = time.monotonic()
+        if now - self._reported < PROGRESS_SECONDS and done < total:
+            return
+        self._reported = now
+        elapsed = now - self.started
+        remaining = elapsed / done * (total - done) if done else 0.0
+        share = 100 * done / total if total else 100.0
+        text = f"{done}/{total} {share:.1f} % elapsed {_span(elapsed)} remaining {_span(remaining)}"
+        self.say("PROGRESS", text if loss is None else f"{text} loss {loss:.4f}")
+
+    def note(self, text: str) -> None:
+        self.closing = text
+
+
+@contextmanager
+def step(number: str, title: str) -> Iterator[Step]:
+    """Announce a step, run it, and announce how it ended and how long it took."""
+    running = Step(number, title)
+    running.say("STARTING", title)
+    outcome = "FAILED"
+    try:
+        yield running
+        outcome = "COMPLETE"
+    finally:
+        seconds = time.monotonic() - running.started
+        running.say(outcome, f"{title} ({_span(seconds)}) {running.closing}".rstrip())
+        _append(number, title, outcome, seconds, running.closing)
+
+
+def _append(number: str, title: str, outcome: str, seconds: float, closing: str) -> None:
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    row = {
+        "at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "step": number,
+        "title": title,
+        "outcome": outcome,
+        "seconds": round(seconds, 3),
+        "note": closing,
+    }
+    with LOG.open("ab") as log:
+        log.write(msgspec.json.encode(row) + b"\n")

@@ -1,0 +1,23 @@
+"""The subjects there are. Adding one is a folder here, a line below, a key in `params.yaml` and some raw data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from bluebook.errors import BluebookError
+from bluebook.params import Params
+from bluebook.subjects.subject import Subject
+
+# Name -> the module that defines `create`; imported only when asked for, so that commands start fast.
+SUBJECTS: dict[str, str] = {
+    "persona": "bluebook.subjects.persona",
+}
+
+
+def load(name: str, params: Params) -> Subject:
+    """The subject `name` as `params.yaml` sets it up."""
+    if name not in SUBJECTS:
+        raise BluebookError(f"no subject {name!r}; there is {', '.join(sorted(SUBJECTS))}")
+    create: Callable[..., Subject] = import_module(SUBJECTS[name]).create
+    return create(params.subject(name), seed=params.seed)

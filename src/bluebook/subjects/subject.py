@@ -1,0 +1,103 @@
+"""What a subject is: the training set's author and the exam's judge, in one object.
+
+A subject knows its language and nothing of models, pipelines or gates: it imports neither torch, transformers, DVC nor
+Great Expectations. Its rules for the gate are plain functions; the gate turns them into a suite.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+import msgspec
+
+from bluebook.errors import BluebookError
+from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Sample
+
+
+class ParseError(BluebookError):
+    """A text that is not in the subject's language."""
+
+    def __init__(self, line: int, column: int, expected: str, found: str) -> None:
+        self.line, self.column, self.expected, self.found = line, column, expected, found
+        super().__init__(f"line {line}, column {column}: expected {expected}, found {found}")
+
+
+class Diagnostic(msgspec.Struct, kw_only=True, frozen=True):
+    """A fault beyond the grammar. Line and column count from 1; `construct` is what the fault concerns."""
+
+    line: int
+    column: int
+    code: str
+    message: str
+    construct: str = ""
+
+
+class Comparison(msgspec.Struct, kw_only=True):
+    """How near `actual` is to `expected`. `score` lies in [0, 1]; `per_construct` holds 1.0 for each construct of
+    `expected` that `actual` shows right, else 0.0."""
+
+    score: float
+    errors: list[GradeError]
+    per_construct: dict[str, float]
+
+
+class RowRule(msgspec.Struct, kw_only=True, frozen=True):
+    """A rule that every dataset row must keep. Rows that break it are named by id."""
+
+    name: str
+    why: str
+    holds: Callable[[DatasetRow], bool]
+
+
+class ShareRule(msgspec.Struct, kw_only=True, frozen=True):
+    """A rule on the whole dataset: the share of rows for which `counts` is true is at least `at_least`."""
+
+    name: str
+    why: str
+    counts: Callable[[DatasetRow], bool]
+    at_least: float
+
+
+class Suite(msgspec.Struct, kw_only=True, frozen=True):
+    """A subject's part of the gate."""
+
+    rows: Sequence[RowRule] = ()
+    shares: Sequence[ShareRule] = ()
+
+
+class Subject(Protocol):
+    """One structured language. `Program` is whatever the subject's own parser returns."""
+
+    name: str
+    grammar: str | None
+    record_type: type[Record]
+
+    def ingest(self, raw: Path) -> Iterator[Record | Sample | Outcome]:
+        """Every record, sorted by id; a few samples a construct; one Outcome per input file, sorted by path.
+
+        Never writes below `raw`."""
+
+    def format(self, record: Record) -> Iterator[Example]:
+        """The record in the subject's notation; nothing model-specific, no split."""
+
+    def parse(self, text: str) -> Any:
+        """The program that `text` (a response) denotes. Raises ParseError."""
+
+    def check(self, program: Any) -> list[Diagnostic]:
+        """Faults beyond the grammar; an empty list when there are none."""
+
+    def constructs(self, program: Any) -> Counter[str]:
+        """Which constructs the program uses, and how often."""
+
+    def compare(self, expected: Any, actual: Any) -> Comparison:
+        """Grade a parsed answer against a parsed reference, whatever its diagnostics."""
+
+    def generate(self, constructs: Sequence[str], rng: Random) -> Example:
+        """An example of these constructs, valid by construction."""
+
+    def expectations(self) -> Suite:
+        """The subject's part of the gate."""
