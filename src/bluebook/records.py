@@ -140,15 +140,21 @@ def encode(row: object) -> bytes:
 
 def read_jsonl(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the rows of `path`. Raises DataError that names the file, the line and what was expected."""
+    return (row for _, row in read_numbered(path, kind))
+
+
+def read_numbered(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+    """`read_jsonl` with each row's line number, counted from 1."""
     decoder = msgspec.json.Decoder(kind)
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.isspace():
                 continue
             try:
-                yield decoder.decode(line)
+                row = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise DataError(path, number, f"expected one {kind.__name__} as JSON: {error}") from error
+            yield number, row
 
 
 def write_jsonl(path: Path, rows: Iterable[object]) -> int:

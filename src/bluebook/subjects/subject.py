@@ -93,6 +93,10 @@ class Subject(Protocol):
     def constructs(self, program: Any) -> Counter[str]:
         """Which constructs the program uses, and how often."""
 
+    def canonical(self, program: Any) -> str | None:
+        """One text for all programs that mean the same, by which train and exam are kept apart; None where equal
+        programs give nothing away (short replies in free text)."""
+
     def compare(self, expected: Any, actual: Any) -> Comparison:
         """Grade a parsed answer against a parsed reference, whatever its diagnostics."""
 

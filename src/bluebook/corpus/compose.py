@@ -1,0 +1,1020 @@
+"""Records and lessons to examples: formatted, without duplicates, split, and apart from every exam.
+
+Each source group falls on one side by its hash alone, so new data never moves an old item. Lessons always
+train. Then the sides are filled one after another, and whatever an earlier side would give away is dropped
+from the later one:
+
+    exams  ->  holdout (exam items made from records)  ->  train (lessons first)  ->  validation
+
+An example is too like an exam item when the prompts are equal, when the responses are the same program, or
+when the pairs are near duplicates. Each drop is counted by its reason, and the counts add up or the stage
+fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from bluebook.corpus.duplicates import NearIndex, fingerprint
+from bluebook.errors import BluebookError
+from bluebook.params import ComposeParams
+from bluebook.records import Example, ExamItem, Record, encode
+from bluebook.subjects.subject import ParseError, Subject
+
+Side = Literal["train", "validation", "holdout"]
+
+
+class Dropped(msgspec.Struct, kw_only=True, frozen=True):
+    """An example that was left out: why, and because of which other one."""
+
+    id: str
+    reason: str
+    like: str
+
+
+class Composed(msgspec.Struct, kw_only=True):
+    """`examples` and `holdout` are sorted by id; `counts` is what metrics show."""
+
+    examples: list[Example]
+    holdout: list[ExamItem]
+    dropped: list[Dropped]
+    counts: dict[str, Any]
+
+
+def side_of(group: str, settings: ComposeParams, seed: int) -> Side:
+    """The side of a source group: a point in [0, 1) from its hash, cut at the holdout's and validation's shares."""
+    digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
+    point = int.from_bytes(digest[:8], "big") / 2**64
+    if point < settings.holdout_share:
+        return "holdout"
+    return "validation" if point < settings.holdout_share + settings.validation_share else "train"
+
+
+def compose(
+    subject: Subject,
+    records: Iterable[Record],
+    lessons: Sequence[Example],
+    exam_items: Sequence[ExamItem],
+    settings: ComposeParams,
+    seed: int,
+) -> Composed:
+    """Every example that trains or validates, and the exam items set aside.
+
+    Raises BluebookError for ids used twice, for counts that do not add up, and for a side that stays empty.
+    """
+    read, made = 0, []
+    for record in records:
+        read += 1
+        made += list(subject.format(record))
+    made.sort(key=lambda example: example.id)
+    _ids_once([*lessons, *made])
+    sides: dict[Side, list[Example]] = {"train": list(lessons), "validation": [], "holdout": []}
+    for example in made:
+        sides[side_of(example.origin.group, settings, seed)].append(example)
+
+    dropped: list[Dropped] = []
+    exams = Seen(subject, settings.near_duplicate)
+    for item in exam_items:
+        exams.add(item.id, item.prompt, item.reference)
+    held = _fill(sides["holdout"], Seen(subject, settings.near_duplicate), [("exam", exams)], dropped)
+    for example in held:
+        exams.add(example.id, example.prompt, example.response)
+    training = Seen(subject, settings.near_duplicate)
+    train = _fill(sides["train"], training, [("exam", exams)], dropped)
+    checked = Seen(subject, settings.near_duplicate)
+    validation = _fill(sides["validation"], checked, [("exam", exams), ("train", training)], dropped)
+
+    for example in train:
+        example.split = "train"
+    for example in validation:
+        example.split = "validation"
+    kept = {example.id for example in train}
+    taught = sum(lesson.id in kept for lesson in lessons)
+    if len(made) + len(lessons) != len(train) + len(validation) + len(held) + len(dropped):
+        raise BluebookError("compose lost examples: what went in is not what came out and what was dropped")
+    _filled(settings, train, validation, held)
+    holdout = exam_of(subject.name, held)
+    return Composed(
+        examples=sorted([*train, *validation], key=lambda example: example.id),
+        holdout=holdout,
+        dropped=dropped,
+        counts={
+            "records": read,
+            "lessons": len(lessons),
+            "formatted": len(made),
+            "examples": {"train": len(train), "validation": len(validation)},
+            "constructs": {"train": _tally(train), "validation": _tally(validation), "holdout": _tally(held)},
+            "holdout": len(held),
+            "holdout_version": holdout[0].version if holdout else None,
+            "dropped": dict(sorted(Counter(drop.reason for drop in dropped).items())),
+            "lesson_share": round(taught / len(train), 4),
+        },
+    )
+
+
+class Seen:
+    """The examples of one side, and in which way another example repeats or gives away one of them."""
+
+    def __init__(self, subject: Subject, threshold: float) -> None:
+        self._subject = subject
+        self._pairs: dict[tuple[str, str], str] = {}
+        self._prompts: dict[str, str] = {}
+        self._programs: dict[str, str] = {}
+        self._near = NearIndex(threshold)
+
+    def add(self, id: str, prompt: str, response: str) -> None:
+        pair = fingerprint(prompt, response)
+        self._pairs.setdefault((pair.prompt, pair.response), id)
+        self._prompts.setdefault(pair.prompt, id)
+        if (program := self._program(response)) is not None:
+            self._programs.setdefault(program, id)
+        self._near.add(id, pair)
+
+    def repeats(self, prompt: str, response: str) -> tuple[str, str] | None:
+        """`duplicate` or `near_duplicate`, and the id of the earlier example."""
+        pair = fingerprint(prompt, response)
+        if (like := self._pairs.get((pair.prompt, pair.response))) is not None:
+            return "duplicate", like
+        if (like := self._near.find(pair)) is not None:
+            return "near_duplicate", like
+        return None
+
+    def gives_away(self, prompt: str, response: str) -> tuple[str, str] | None:
+        """`prompt`, `program` or `near_duplicate`, and the id of the example that this one is too like."""
+        pair = fingerprint(prompt, response)
+        if (like := self._prompts.get(pair.prompt)) is not None:
+            return "prompt", like
+        program = self._program(response)
+        if program is not None and (like := self._programs.get(program)) is not None:
+            return "program", like
+        if (like := self._near.find(pair)) is not None:
+            return "near_duplicate", like
+        return None
+
+    def _program(self, response: str) -> str | None:
+        """The response's canonical program; None in subjects of free text, where equal replies give nothing away."""
+        if self._subject.grammar is None:
+            return None
+        try:
+            return self._subject.canonical(self._subject.parse(response))
+        except ParseError:
+            return None  # the gate names it; here it only cannot be equal to a program
+
+
+def _fill(
+    candidates: Iterable[Example], own: Seen, earlier: Sequence[tuple[str, Seen]], dropped: list[Dropped]
+) -> list[Example]:
+    """The candidates that neither repeat one of their own side nor give away one of an earlier side."""
+    kept = []
+    for example in candidates:
+        for name, side in earlier:
+            if (found := side.gives_away(example.prompt, example.response)) is not None:
+                dropped.append(Dropped(id=example.id, reason=f"{name}_{found[0]}", like=found[1]))
+                break
+        else:
+            if (found := own.repeats(example.prompt, example.response)) is not None:
+                dropped.append(Dropped(id=example.id, reason=found[0], like=found[1]))
+                continue
+            own.add(example.id, example.prompt, example.response)
+            kept.append(example)
+    return kept
+
+
+def exam_of(subject: str, examples: Sequence[Example]) -> list[ExamItem]:
+    """The holdout exam. Its version is a hash of its content, so equal versions mean equal items."""
+    items = [
+        ExamItem(
+            id=example.id,
+            exam=f"{subject}-holdout",
+            version="",
+            kind="holdout",
+            prompt=example.prompt,
+            reference=example.response,
+            constructs=example.constructs,
+            system=example.system,
+        )
+        for example in sorted(examples, key=lambda example: example.id)
+    ]
+    version = hashlib.sha256(b"\n".join(encode(item) for item in items)).hexdigest()[:12]
+    for item in items:
+        item.version = version
+    return items
+
+
+def _ids_once(examples: Sequence[Example]) -> None:
+    for id, count in Counter(example.id for example in examples).items():
+        if count > 1:
+            raise
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+           
+            BluebookError(f"the example id {id!r} is used {count} times; every lesson and
+            record needs its own")
+
+
+def _filled(
+    settings: ComposeParams, train: Sequence[Example], validation: Sequence[Example], held: Sequence[Example]
+) -> None:
+    """A side that should have examples has some. Raises BluebookError that says what to do."""
+    if not train:
+        raise BluebookError("no example is left to train on; add raw data or lessons, or lower the shares in compose")
+    for name, share, side in (
+        ("validation", settings.validation_share, validation),
+        ("holdout", settings.holdout_share, held),
+    ):
+        if share > 0 and not side:
+            raise BluebookError(
+                f"no example fell to {name}; add raw data, raise compose.{name}_share ({share}), or set it to 0"
+            )
+
+
+def _tally(examples: Iterable[Example]) -> dict[str, int]:
+    """Examples by construct, sorted by name."""
+    return dict(sorted(Counter(name for example in examples for name in set(example.constructs)).items()))

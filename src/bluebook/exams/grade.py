@@ -1,0 +1,139 @@
+"""What an answer is worth. Nothing is generated here and no model judges: the subject that writes lessons is
+the judge.
+
+An answer is valid when the model finished it, the subject can parse it and its rules find no fault. Only a
+valid answer has a score; what an invalid one shows of each construct is still recorded, because lessons are
+drafted from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from bluebook.errors import BluebookError
+from bluebook.exams.baselines import constant, retrieval
+from bluebook.exams.mastery import Mastery, mastery, totals
+from bluebook.records import Answer, ExamItem, Example, Grade, GradeError
+from bluebook.subjects.subject import Diagnostic, ParseError, Subject
+
+
+class GradedExam(NamedTuple):
+    """Grades sorted by item id, and what they add up to."""
+
+    grades: list[Grade]
+    mastery: Mastery
+
+
+def grade_exam(
+    subject: Subject, items: Sequence[ExamItem], answers: Iterable[Answer], train: Sequence[Example] = ()
+) -> GradedExam:
+    """Grade one set of answers to `items`, from whatever model.
+
+    Items without an answer are counted as `unanswered`. With `train` the same items are also answered by both
+    baselines; without it the baselines are empty, as there is nothing to look up. Raises BluebookError for an
+    answer to an unknown item, for a second answer to an item, and for answers of more than one mode.
+    """
+    matched = _match(items, answers)
+    asked = [item for item in items if item.id in matched]
+    grades = [grade(item, matched[item.id], subject) for item in sorted(asked, key=lambda item: item.id)]
+    baselines = {}
+    if train and asked:
+        for name, write in (("retrieval", retrieval), ("constant", constant)):
+            written = {answer.item: answer for answer in write(asked, train)}
+            baselines[name] = totals([grade(item, written[item.id], subject) for item in asked])
+    return GradedExam(grades, mastery(subject.name, items, list(matched.values()), grades, baselines))
+
+
+def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
+    """Grade one answer. Raises BluebookError where the item's own reference cannot be parsed: the exam is at
+    fault.
+
+    Error categories: `unfinished` (the model did not stop by itself; such a text is not judged further),
+    `format` (not in the subject's language), the code of each of the subject's diagnostics, and the
+    categories of its comparison.
+    """
+    if answer.finish != "stop":
+        unfinished = GradeError(
+            category="unfinished", construct="", detail=f"{answer.finish} after {answer.tokens} tokens"
+        )
+        return _failed(item, answer, unfinished)
+    reference = _parse_reference(item, subject)
+    try:
+        program = subject.parse(answer.text)
+    except ParseError as error:
+        return _failed(item, answer, GradeError(category="format", construct="", detail=str(error)))
+    faults = subject.check(program)
+    comparison = subject.compare(reference, program)
+    valid = not faults
+    errors = _errors(faults, comparison.errors)
+    blamed = {fault.construct for fault in faults}
+
+    def shows(construct: str) -> float:
+        if construct in blamed:
+            return 0.0
+        # What the comparison does not know (where a prompt came from, say) is right when nothing at all is
+        # wrong.
+        return comparison.per_construct.get(construct, float(not errors))
+
+    return Grade(
+        item=item.id,
+        mode=answer.mode,
+        valid=valid,
+        score=comparison.score if valid else 0.0,
+        errors=errors,
+        per_construct={construct: shows(construct) for construct in item.constructs},
+    )
+
+
+def _parse_reference(item: ExamItem, subject: Subject) -> Any:
+    try:
+        return subject.parse(item.reference)
+    except ParseError as error:
+        raise BluebookError(
+            f"exam {item.exam} {item.version}, item {item.id!r}: its reference is not in the language of "
+            f"{subject.name}: {error}. Correct or remove the item"
+        ) from error
+
+
+def _failed(item: ExamItem, answer: Answer, error: GradeError) -> Grade:
+    return Grade(
+        item=item.id,
+        mode=answer.mode,
+        valid=False,
+        score=0.0,
+        errors=[error],
+        per_construct=dict.fromkeys(item.constructs, 0.0),
+    )
+
+
+def _errors(faults: Sequence[Diagnostic], compared: Sequence[GradeError]) -> list[GradeError]:
+    """Diagnostics first. A comparison may repeat what `check` found; a fault is counted once."""
+    found = [
+        GradeError(
+            category=fault.code,
+            construct=fault.construct,
+            detail=f"line {fault.line}, column {fault.column}: {fault.message}",
+        )
+        for fault in faults
+    ]
+    known = {(error.category, error.construct) for error in found}
+    return found + [error for error in compared if (error.category, error.construct) not in known]
+
+
+def _match(items: Sequence[ExamItem], answers: Iterable[Answer]) -> dict[str, Answer]:
+    known = {item.id for item in items}
+    matched: dict[str, Answer] = {}
+    for answer in answers:
+        if answer.item not in known:
+            raise BluebookError(
+                f"an answer to item {answer.item!r}, which is in none of the exams given; "
+                "grade answers with the exam they were written for"
+            )
+        if answer.item in matched:
+            raise BluebookError(f"item {answer.item!r} is answered twice; give one answer an item")
+        matched[answer.item] = answer
+    modes = sorted({answer.mode for answer in matched.values()})
+    if len(modes) > 1:
+        raise BluebookError(f"answers of modes {' and '.join(modes)} together; grade one mode at a time")
+    return matched

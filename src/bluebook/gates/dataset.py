@@ -1,0 +1,121 @@
+"""What the gate judges: the bytes that the trainer will read, beside what they must agree with.
+
+A line that is no dataset row is kept as a line with a fault and without a row. Every other rule passes over
+it, so one broken line is one finding and never hides the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from bluebook.corpus.duplicates import normalise
+from bluebook.errors import DataError
+from bluebook.records import DatasetRow, ExamItem, Example, Message, read_jsonl
+
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+class Line(msgspec.Struct, kw_only=True, gc=False):
+    """One line of a split's file. `number` counts from 1; `row` is None where `fault` says why it cannot be
+    read."""
+
+    split: Split
+    number: int
+    row: DatasetRow | None
+    fault: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.split}.jsonl:{self.number}"
+
+    @property
+    def id(self) -> str:
+        """The row's id; the place of a line that has none."""
+        return self.where if self.row is None else self.row.id
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The lines of both splits in file order, train first, and what they are held against."""
+
+    lines: Sequence[Line]
+    examples: dict[str, Example]
+    exam_items: Sequence[ExamItem]  # of every exam and of the holdout
+    max_tokens: int
+    near_duplicate: float  # Jaccard similarity at which two prompts count as one
+
+    def rows(self) -> Iterator[tuple[int, Line, DatasetRow]]:
+        """Every readable row with its index in `lines`."""
+        for index, line in enumerate(self.lines):
+            if line.row is not None:
+                yield index, line, line.row
+
+    @cached_property
+    def prompts(self) -> dict[int, str]:
+        """The normalised prompt of each readable row, by its index in `lines`."""
+        return {index: normalise(asked(row.prompt)) for index, _, row in self.rows()}
+
+    @cached_property
+    def replies(self) -> dict[int, str]:
+        """The normalised completion of each readable row, by its index in `lines`."""
+        return {index: normalise(replied(row.completion)) for index, _, row in self.rows()}
+
+    @cached_property
+    def exam_prompts(self) -> dict[str, str]:
+        """Each normalised exam prompt, with the id of the first item that asks it."""
+        prompts: dict[str, str] = {}
+        for item in self.exam_items:
+            prompts.setdefault(normalise(item.prompt), item.id)
+        return prompts
+
+
+def asked(prompt: Sequence[Message]) -> str:
+    """What a prompt asks. A system message is left out: it is shared by many rows and asks nothing."""
+    return "\n".join(message.content for message in prompt if message.role != "system")
+
+
+def replied(completion: Sequence[Message]) -> str:
+    """What a completion says."""
+    return "\n".join(message.content for message in completion)
+
+
+def read_dataset(
+    folder: Path, examples: Path, exams: Path, holdout: Path, *, max_tokens: int, near_duplicate: float
+) -> Dataset:
+    """Read `folder`'s two splits, `examples`, every `*.jsonl` in `exams`, and `holdout`.
+
+    Raises DataError where a file is missing, or where anything but a dataset line cannot be read: those files
+    are not what is being judged.
+    """
+    for path in (*(folder / f"{split}.jsonl" for split in SPLITS), examples, holdout):
+        if not path.is_file():
+            raise DataError(path, None, "not found; run `dvc repro` for the stage that writes it")
+    items = [item for file in sorted(exams.glob("*.jsonl")) for item in read_jsonl(file, ExamItem)]
+    return Dataset(
+        lines=[line for split in SPLITS for line in _read_split(folder / f"{split}.jsonl", split)],
+        examples={example.id: example for example in read_jsonl(examples, Example)},
+        exam_items=[*items, *read_jsonl(holdout, ExamItem)],
+        max_tokens=max_tokens,
+        near_duplicate=near_duplicate,
+    )
+
+
+def _read_split(path: Path, split: Split) -> Iterator[Line]:
+    decode = msgspec.json.Decoder(DatasetRow).decode
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            row, fault = None, ""
+            try:
+                row = decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                fault = f"expected one dataset row as JSON: {error}"
+            if row is not None and not line.endswith(b"\n"):  # what a copy that was cut short leaves behind
+                row, fault = None, "the last line has no newline; the file may be cut short"
+            yield Line(split=split, number=number, row=row, fault=fault)

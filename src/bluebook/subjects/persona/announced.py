@@ -1,0 +1,160 @@
+"""Secrets that only their announcement gives away: "my password is …", `DB_PASSWORD=…`, "passport number: …".
+
+A label alone is not enough: "my password is too short" announces nothing. After a plain `is` a value counts when it
+looks like no word (a digit, a symbol, a capital inside), is quoted, or ends the clause and is none of the words that
+are said of passwords ("wrong", "required", "expired" …).
+"""
+
+from __future__ import annotations
+
+import re
+
+# One of these is in every lower-cased text in which `announced_password` can find anything.
+PASSWORD_WORDS = ("pass", "pwd", "pin", "kennwort", "contrase", "senha", "hasło", "парол", " code", "pw")
+
+_VALUE = r"""(?P<value>"[^"\n]{3,64}"|'[^'\n]{3,64}'|`[^`\n]{3,64}`|“[^”\n]{3,64}”|[^\s"'`“”]{3,128})"""
+_OWNER = r"(?:my|our|the|his|her|their|your|its|that|this)"
+_PASSWORD = re.compile(
+    r"""(?ix)(?P<label>(?<![a-zа-я])(?:
+        (?P<pass>pass)|(?P<pin>pin(?:[ ]?(?:code|number|no\.?))?|(?:verification|security|one-time|access|door|otp|2fa)[ ]code)
+        |passw(?:or)?d|passphrase|passcode|pwd|pw|passwort|kennwort|contrase(?:ñ|n)a|mot[ ]de[ ]passe|senha|hasło|пароль)
+      ["'`*_]{0,3}
+      (?:[ ](?:for|to|of|at|on|in)[ ][^.,:;!?=\n]{1,40}?)??
+      (?:\s{0,3}(?P<sign>:=|=>|[:=：])(?!=)|[ ](?P<verb>is|was|ist|lautet|est|es|é|to|remains|stays|будет|это|->|→)(?:[ ]now)?(?:[ ]still)?:?|(?='s\s)'s|(?=[ ]))
+      ["'`*_]{0,2}?\s{0,3})
+    """
+    + _VALUE
+)
+_AFTERWARDS = re.compile(
+    rf"(?i)(?P<value>[^\s\"'`]{{5,64}})(?P<label>[\"'`]? (?:is|was|as|for) {_OWNER} (?:\w+ ){{0,2}}?(?:password|passphrase|passcode|pin)\b)"
+)
+_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
+_TRAILING = ".,;:!?)]}\"'`”’…"
+# What is said of a password or given as its type; never a value.
+_SAID_OF_PASSWORDS = frozenset(
+    """about above accepted again already also always another any are back bad been being below between blank broken
+    case changed compromised correct curious default different easy empty encrypted enough exactly expired false fine
+    forgotten from gone good great guessable hard hashed hers here hidden his important incorrect inside insecure
+    invalid just known leaked like long longer lost mandatory mine missing needed never nice none null nothing
+    obvious okay old only optional ours out please private protected public required reset right safe same saved secret
+    secure sensitive set shared short simple something somewhere stolen stored str string strong stuck temporary text
+    that the their theirs there this too true undefined unique unknown unsafe used useless valid very weak what when
+    where which why with working written wrong yours you your""".split()
+)
+
+
+def _looks_random(value: str) -> bool:
+    """No word: a digit, a symbol inside, or a capital after a small letter."""
+    inside = value.strip("-–—_*~")
+    return (
+        any(c.isdigit() for c in inside)
+        or any(not c.isalnum() and c not in "-'’" for c in inside)
+        or any(a.islower() and b.isupper() for a, b in zip(inside, inside[1:], strict=False))
+    )
+
+
+def announced_password(text: str, kinds: set[str]) -> str:
+    """Passwords, pass phrases and PINs that a label announces, before or after."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = match["value"]
+        bare = value.rstrip(_TRAILING) if value[0] not in "\"'`“" else value
+        if not _is_password(match, bare):
+            return match[0]
+        kinds.add("PASSWORD")
+        return f"{match['label']}[PASSWORD]{value[len(bare) :]}"
+
+    def replace_before(match: re.Match[str]) -> str:
+        value = match["value"]
+        if _PLACEHOLDER.search(value) or not any(c.isdigit() for c in value):
+            return match[0]
+        kinds.add("PASSWORD")
+        return f"[PASSWORD]{match['label']}"
+
+    return _AFTERWARDS.sub(replace_before, _PASSWORD.sub(replace, text))
+
+
+def _is_password(match: re.Match[str], value: str) -> bool:
+    core = value.strip("\"'`“”")
+    if len(core) < 3 or _PLACEHOLDER.search(core):
+        return False
+    if match["pin"]:
+        return core.isdigit() and 4 <= len(core) <= 8
+    letters, digits = any(c.isalpha() for c in core), any(c.isdigit() for c in core)
+    if match["pass"]:
+        return letters and digits and match["sign"] is not None
+    if match["sign"]:
+        if core.lower() in _SAID_OF_PASSWORDS or core[0] in "$<{%*•" or re.match(r"[\w.]+\(", core):
+            return False
+        return _looks_random(core) or value != core or _ends_clause(match)
+    if match["verb"] is None:  # "password hunter2"
+        return letters and digits and not core[0].isupper()
+    if digits:
+        return letters or len(core) >= 4
+    if value != core or _looks_random(core):
+        return True
+    said = core.lower()
+    plain = said in _SAID_OF_PASSWORDS or said.endswith(("ed", "ing", "able", "ible", "ly"))
+    return match["verb"].lower() != "to" and len(core) >= 5 and not plain and _ends_clause(match)
+
+
+def _ends_clause(match: re.Match[str]) -> bool:
+    value = match["value"]
+    rest = match.string[match.end() : match.end() + 2]
+    return value[-1] in ".,;!?" or not rest.strip() or rest[0] in "\n)" or rest[:2] in {" -", " –", " —", " ("}
+
+
+_KEY = re.compile(
+    r"""(?ix)(?P<label>(?<![a-z])(?:
+        (?:api|access|secret|auth|client|consumer|signing|encryption|account|app|session|refresh|licen[cs]e|recovery|shared)
+          [ _-]?(?:access[ _-]?|api[ _-]?)?(?:key|token|secret|code|signature)(?:[ _-]id)?
+        |apikey|authorization|token|secret|credentials?|sig|signature)
+      ["'`*]{0,3}(?:\s{0,3}(?:[:=]|=>|:=)(?!=)|[ ](?:is|was))[ \t"'`*]{0,3})
+    (?P<value>[\w+/~.-]{8,}={0,2})
+    """
+)
+_KEY_WORDS = ("key", "token", "secret", "auth", "credential", "sig", "code")
+
+
+def announced_key(text: str, lower: str, kinds: set[str]) -> str:
+    """API keys and tokens without a known shape: label, sign, and a value of letters and digits."""
+    if not any(word in lower for word in _KEY_WORDS):
+        return text
+
+    def replace(match: re.Match[str]) -> str:
+        value = match["value"].rstrip(".")
+        if not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
+            return match[0]
+        kinds.add("API_KEY")
+        return f"{match['label']}[API_KEY]{match['value'][len(value) :]}"
+
+    return _KEY.sub(replace, text)
+
+
+_IDENTITY = re.compile(
+    r"""(?ix)(?P<label>\b(?:(?P<SSN>ssn|social[ ]security(?:[ ](?:number|no\.?))?)
+        |(?P<CVV>cv[vc]2?|card[ ]verification[ ](?:code|value))
+        |(?P<ID_NUMBER>(?:passport|driver'?s?[ ]licen[cs]e|national[ ]insurance|national[ ]id|identity[ ]card|tax[ ]id)
+            (?:[ ](?:number|no\.?|id))?)
+        |(?P<ACCOUNT_NUMBER>(?:bank[ ])?account[ ](?:number|no\.?)|routing[ ](?:number|no\.?)|sort[ ]code))
+      (?:\s{0,2}[:=#]|[ ](?:is|was))?\s{1,2}\#?)
+    (?P<value>[A-Z]{0,3}\d(?:[ -]?[A-Z0-9]){2,15})(?![\w-])
+    """
+)
+_IDENTITY_WORDS = ("ssn", "social sec", "cvv", "cvc", "card ver", "passport", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
+
+
+def announced_identity(text: str, lower: str, kinds: set[str]) -> str:
+    """Numbers of persons and accounts, which have no shape of their own."""
+    if not any(word in lower for word in _IDENTITY_WORDS):
+        return text
+
+    def replace(match: re.Match[str]) -> str:
+        kind = next(name for name in ("SSN", "CVV", "ID_NUMBER", "ACCOUNT_NUMBER") if match[name])
+        digits = sum(c.isdigit() for c in match["value"])
+        if not (3 <= digits <= 4 if kind == "CVV" else digits >= 6 or kind == "SSN" and digits == 9):
+            return match[0]
+        kinds.add(kind)
+        return f"{match['label']}[{kind}]"
+
+    return _IDENTITY.sub(replace, text)

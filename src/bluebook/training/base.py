@@ -1,0 +1,237 @@
+"""The base that adapters start from: built here from a subject's own language, or pointed at.
+
+The embedded base is a small Qwen3 with a byte-level tokenizer, made in minutes on a CPU with no download. It reads
+the prompts and the responses of generated samples as separate turns, shuffled: it learns the language but never which
+response belongs to which prompt, so what an exam measures later was learned in training and not here.
+
+A base from a hub or a folder keeps its own tokenizer, to which nothing is added, and its weights stay where they are.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    get_cosine_schedule_with_warmup,
+)
+
+from bluebook.errors import BluebookError, ParamsError
+from bluebook.families import (
+    Family,
+    chat_template,
+    family_named,
+    family_of,
+    render_completion,
+    verify_template,
+)
+from bluebook.models import (
+    BaseManifest,
+    count_parameters,
+    place,
+    seed_everything,
+    weights_sha256,
+    write_manifest,
+)
+from bluebook.params import BaseParams, EmbeddedParams, Local
+from bluebook.records import Example
+from bluebook.steps import Step, step
+from bluebook.training import optimizers
+
+EMBEDDED_FAMILY = "qwen"
+PAD, OPEN, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+WEIGHT_DECAY = 0.01
+WARMUP_SHARE = 0.05
+BUCKETS = 50  # batches sorted by length at a time: little padding, and still a random order
+
+
+def turns(examples: Sequence[Example], family: Family) -> list[str]:
+    """Every prompt and every response as a turn of its own, in the family's markers."""
+    asked = [f"{family.user_prefix}{e.prompt}{family.user_suffix}" for e in examples]
+    answered = [f"{family.assistant_prefix}{render_completion(family, e.response)}" for e in examples]
+    return asked + answered
+
+
+def build_tokenizer(examples: Sequence[Example], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer: any text goes in and comes out unchanged. The same texts give the same bytes."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    special = [AddedToken(token, special=True, normalized=False) for token in (PAD, OPEN, STOP)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    bpe.train_from_iterator((text for e in examples for text in (e.prompt, e.response)), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        pad_token=PAD,
+        eos_token=STOP,
+        additional_special_tokens=[OPEN],
+        chat_template=chat_template(family_named(EMBEDDED_FAMILY)),
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_model(settings: EmbeddedParams, tokenizer: PreTrainedTokenizerBase) -> Qwen3ForCausalLM:
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=settings.hidden,
+            intermediate_size=settings.intermediate,
+            num_hidden_layers=settings.layers,
+            num_attention_heads=settings.heads,
+            num_key_value_heads=settings.key_value_heads,
+            head_dim=settings.hidden // settings.heads,
+            max_position_embeddings=settings.context,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def batches(lengths: Sequence[int], size: int, steps: int, rng: random.Random) -> Iterator[list[int]]:
+    """`steps` batches of indices, pass after pass over all texts; those of one batch are of similar length."""
+    made = 0
+    while made < steps:
+        order = list(range(len(lengths)))
+        rng.shuffle(order)
+        found: list[list[int]] = []
+        for start in range(0, len(order), size * BUCKETS):
+            bucket = sorted(order[start : start + size * BUCKETS], key=lambda i: (lengths[i], i))
+            found += [bucket[i : i + size] for i in range(0, len(bucket), size)]
+        rng.shuffle(found)
+        yield from found[: steps - made]
+        made += len(found)
+
+
+def train_language(
+    model: Qwen3ForCausalLM, texts: Sequence[list[int]], settings: EmbeddedParams, seed: int, local: Local, running: Step
+) -> float:
+    """Next-token training on `texts`; returns the mean loss of the last tenth of the steps, in nats a token."""
+    placement = place(local)
+    model.to(placement.device).train()
+    optimizer = optimizers.build(
+        model,
+        "muon",
+        learning_rate=settings.learning_rate,
+        matrix_learning_rate=settings.matrix_learning_rate,
+        weight_decay=WEIGHT_DECAY,
+    )
+    schedule = get_cosine_schedule_with_warmup(optimizer, round(WARMUP_SHARE * settings.steps), settings.steps)
+    pad = model.config.pad_token_id
+    tail: list[float] = []
+    order = batches([len(text) for text in texts], settings.batch, settings.steps, random.Random(seed))
+    for done, indices in enumerate(order, 1):
+        rows = [torch.tensor(texts[i]) for i in indices]
+        # Pads stand on the right, where a causal model never looks, so no attention mask is needed.
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad).to(placement.device)
+        labels = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100).to(placement.device)
+        with torch.autocast(placement.device.type, dtype=torch.bfloat16, enabled=placement.mixed):
+            loss = model(input_ids=ids, labels=labels, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        running.progress(done, settings.steps, loss.item())
+        if done > settings.steps * 0.9:
+            tail.append(loss.item())
+    return sum(tail) / len(tail)
+
+
+def embedded(examples: Sequence[Example], out: Path, settings: EmbeddedParams, seed: int, local: Local) -> BaseManifest:
+    """Build tokenizer and model from `examples` and save both in the folder `out`."""
+    family = family_named(EMBEDDED_FAMILY)
+    if not examples:
+        raise BluebookError("the embedded base needs generated samples; set base.embedded.samples above 0")
+    with step("3.2", "Tokenizer from generated samples") as running:
+        tokenizer = build_tokenizer(examples, settings.vocabulary)
+        verify_template(tokenizer, family)
+        tokenizer.save_pretrained(out)
+        running.note(f"{len(tokenizer)} tokens")
+    with step("3.3", "Embedded base on unpaired text") as running:
+        texts = [tokenizer.encode(text, add_special_tokens=False) for text in turns(examples, family)]
+        texts = [text[: settings.context] for text in texts]
+        seed_everything(seed)
+        model = build_model(settings, tokenizer)
+        loss = train_language(model, texts, settings, seed, local, running)
+        running.note(f"{model.num_parameters()} parameters, loss {loss:.3f}")
+    model.save_pretrained(out)
+    return BaseManifest(
+        source="embedded",
+        location=".",
+        revision=None,
+        family=family.name,
+        model_type=model.config.model_type,
+        parameters=model.num_parameters(),
+        weights_sha256=weights_sha256(out),
+    )
+
+
+def pointed_at(settings: BaseParams, out: Path) -> BaseManifest:
+    """Save config and tokenizer of a hub model or a local folder in `out`; the weights stay where they are."""
+    folder = Path(settings.source)
+    is_folder = folder.is_dir()
+    if not is_folder and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", settings.source):
+        raise ParamsError(f"base.source: {settings.source!r} is neither a folder here nor a hub name")
+    if not is_folder and not re.fullmatch(r"[0-9a-f]{40}", settings.revision or ""):
+        raise ParamsError(
+            f"base.revision: a hub name such as {settings.source!r} needs the commit it stands for, 40 hexadecimal "
+            f"digits, found {settings.revision!r}. The hub's page shows it under `Files`, `History`"
+        )
+    revision = None if is_folder else settings.revision
+    config, tokenizer = _fetch(settings.source, revision)
+    family = family_of(config.model_type, tokenizer) if settings.family == "auto" else family_named(settings.family)
+    if not verify_template(tokenizer, family):
+        tokenizer.chat_template = chat_template(family)  # so that a server wraps as training did
+    config.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return BaseManifest(
+        source="folder" if is_folder else "hub",
+        location=Path(os.path.relpath(folder)).as_posix() if is_folder else settings.source,
+        revision=revision,
+        family=family.name,
+        model_type=config.model_type,
+        parameters=count_parameters(folder) if is_folder else None,
+        weights_sha256=weights_sha256(folder) if is_folder else None,
+    )
+
+
+def _fetch(source: str, revision: str | None) -> tuple[PretrainedConfig, PreTrainedTokenizerBase]:
+    pinned = {} if revision is None else {"revision": revision}
+    try:
+        return AutoConfig.from_pretrained(source, **pinned), AutoTokenizer.from_pretrained(source, **pinned)
+    except (OSError, ValueError) as error:
+        raise BluebookError(
+            f"base.source: cannot read config and tokenizer of {source!r} at revision {revision}: {error}"
+        ) from error
+
+
+def build(
+    settings: BaseParams, examples: Sequence[Example], out: Path, *, seed: int, local: Local
+) -> BaseManifest:
+    """Fill the folder `out` with config, tokenizer and `base.json`, and with weights where they are made here."""
+    if settings.source == "embedded":
+        manifest = embedded(examples, out, settings.embedded, seed, local)
+    else:
+        with step("3.2", f"Config and tokenizer of {settings.source}"):
+            manifest = pointed_at(settings, out)
+    write_manifest(out, manifest)
+    return manifest

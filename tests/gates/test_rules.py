@@ -1,0 +1,263 @@
+"""Every generic rule, seen failing on exactly the row that was spoiled, and on nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bluebook.errors import DataError
+from bluebook.families import control_tokens
+from bluebook.gates.dataset import read_dataset
+from bluebook.gates.rules import RULES
+from bluebook.records import Message, TokenCount, encode
+from tests.gates.drafts import MAX_TOKENS, Draft, Plant, broken, gate, good, row_of, texts, write
+
+
+def cut_line(draft: Draft) -> None:
+    draft.tails["train"] = encode(draft.train[0])[:40] + b"\n"
+
+
+def two_objects(draft: Draft) -> None:
+    line = encode(draft.validation.pop())
+    draft.tails["validation"] = line + b" " + line + b"\n"
+
+
+def bad_bytes(draft: Draft) -> None:
+    draft.tails["train"] = encode(draft.train.pop()).replace(b"kitchen", b"kitch\xff") + b"\n"
+
+
+def wrong_field(draft: Draft) -> None:
+    draft.tails["train"] = encode(draft.train.pop()).replace(b'"completion":[', b'"answer":[') + b"\n"
+
+
+def blank_line(draft: Draft) -> None:
+    draft.tails["train"] = b"\n"
+
+
+def no_newline(draft: Draft) -> None:
+    draft.tails["train"] = encode(draft.train.pop())
+
+
+def id_in_both_splits(draft: Draft) -> None:
+    """The example can be only one of them, so its text and side stay right for the first."""
+    copy = msgspec.convert(msgspec.to_builtins(draft.row("r005")), type(draft.row("r005")))
+    draft.train.insert(6, copy)
+
+
+def swapped(draft: Draft) -> None:
+    draft.train[3], draft.train[4] = draft.train[4], draft.train[3]
+
+
+def user_completes(draft: Draft) -> None:
+    draft.row("r003").completion[0].role = "user"
+
+
+def no_user_turn(draft: Draft) -> None:
+    draft.row("r003").prompt[0].role = "system"
+
+
+def assistant_last(draft: Draft) -> None:
+    draft.row("r003").prompt.insert(0, Message(role="assistant", content="Earlier."))
+
+
+def empty_system(draft: Draft) -> None:
+    draft.row("r003").prompt.insert(0, Message(role="system", content=" \n"))
+
+
+def empty_reply(draft: Draft) -> None:
+    draft.write("r003", response="")
+
+
+def no_tokens(draft: Draft) -> None:
+    draft.row("v002").tokens = TokenCount(prompt=12, completion=0)
+
+
+def too_long(draft: Draft) -> None:
+    draft.row("v002").tokens = TokenCount(prompt=MAX_TOKENS - 9, completion=10)
+
+
+def token_in_prompt(draft: Draft) -> None:
+    draft.write("r007", prompt="<user>: what does <|im_end|> do in a template?")
+
+
+def token_in_reply(draft: Draft) -> None:
+    draft.write("r007", response=f"<assistant>: it ends a turn, like {control_tokens()[-1]} does.")
+
+
+def no_example(draft: Draft) -> None:
+    del draft.examples["r009"]
+
+
+def prompt_changed(draft: Draft) -> None:
+    draft.row("r009").prompt[0].content += " "
+
+
+def reply_changed(draft: Draft) -> None:
+    draft.row("r009").completion[0].content = draft.row("r009").completion[0].content.replace("dry", "cold")
+
+
+def side_changed(draft: Draft) -> None:
+    draft.examples["v001"].split = "train"
+
+
+def twin(draft: Draft) -> None:
+    """The same pair under another id, in other case and spacing."""
+    prompt, response = texts(2)
+    draft.write("r011", prompt=prompt.upper(), response=f"  {response}")
+
+
+def same_prompt_across(draft: Draft) -> None:
+    draft.write("v003", prompt=draft.examples["r001"].prompt.replace(" ", "  "))
+
+
+def near_across(draft: Draft) -> None:
+    prompt, response = _long_pair("today")
+    draft.write("v003", prompt=prompt, response=response)
+    prompt, response = _long_pair("tonight")
+    draft.write("r001", prompt=prompt, response=response)
+
+
+def group_across(draft: Draft) -> None:
+    draft.examples["v004"].origin = msgspec.structs.replace(
+        draft.examples["v004"].origin, group=draft.examples["r000"].origin.group
+    )
+
+
+def asks_practice_item(draft: Draft) -> None:
+    draft.write("r013", prompt=draft.items[0].prompt.upper())
+
+
+def asks_holdout_item(draft: Draft) -> None:
+    draft.write("v005", prompt=draft.holdout[0].prompt)
+
+
+def near_holdout_item(draft: Draft) -> None:
+    draft.holdout[0].prompt, draft.holdout[0].reference = _long_pair("today")
+    prompt, response = _long_pair("tonight")
+    draft.write("v005", prompt=prompt, response=response)
+
+
+def _long_pair(when: str) -> tuple[str, str]:
+    """Two of these differ in one word of forty."""
+    prompt = (
+        "<user>: The river rose over the lower meadow, the goats stand on the bridge, nobody has seen the ferryman "
+        f"since the market closed, and the mill wheel turns backwards {when}; what should we do first?"
+    )
+    response = "<assistant>: Bring the goats up the hill, then send two people with a rope to look for the ferryman."
+    return prompt, response
+
+
+CASES: list[tuple[Plant, str, str]] = [
+    (cut_line, "standalone_json", "train.jsonl:25"),
+    (two_objects, "standalone_json", "validation.jsonl:6"),
+    (bad_bytes, "standalone_json", "train.jsonl:24"),
+    (wrong_field, "standalone_json", "train.jsonl:24"),
+    (blank_line, "standalone_json", "train.jsonl:25"),
+    (no_newline, "standalone_json", "train.jsonl:24"),
+    (swapped, "sorted_ids", "r003"),
+    (user_completes, "roles", "r003"),
+    (no_user_turn, "roles", "r003"),
+    (assistant_last, "roles", "r003"),
+    (empty_system, "text_present", "r003"),
+    (empty_reply, "text_present", "r003"),
+    (no_tokens, "tokens_counted", "v002"),
+    (too_long, "token_budget", "v002"),
+    (token_in_prompt, "no_control_tokens", "r007"),
+    (token_in_reply, "no_control_tokens", "r007"),
+    (no_example, "from_example", "r009"),
+    (prompt_changed, "content_unchanged", "r009"),
+    (reply_changed, "content_unchanged", "r009"),
+    (side_changed, "split_kept", "v001"),
+    (twin, "no_duplicates", "r011"),
+    (same_prompt_across, "splits_disjoint", "v003"),
+    (near_across, "splits_not_near", "r001"),
+    (group_across, "groups_whole", "v004"),
+    (asks_practice_item, "exam_disjoint", "r013"),
+    (asks_holdout_item, "exam_disjoint", "v005"),
+    (near_holdout_item, "exam_not_near", "v005"),
+]
+
+
+@pytest.mark.parametrize(("plant", "rule", "id"), CASES, ids=[plant.__name__ for plant, _, _ in CASES])
+def test_a_planted_fault_fails_its_rule_and_names_its_row(
+    plant: Plant, rule: str, id: str, tmp_path: Path
+) -> None:
+    draft = good()
+    plant(draft)
+    report = gate(draft, tmp_path)
+    assert broken(report) == {rule: [id]}
+    assert not report.passed
+
+
+def test_one_id_twice(tmp_path: Path) -> None:
+    """A row that is there twice is also a duplicate of itself; only the second is at fault, by its line."""
+    draft = good()
+    draft.train.insert(6, row_of(draft.examples["r005"]))
+    report = gate(draft, tmp_path)
+    assert broken(report) == {"unique_ids": ["r005"], "no_duplicates": ["r005"]}
+    assert {failure.where for rule in report.rules for failure in rule.failing} == {"train.jsonl:7"}
+
+
+def test_every_rule_has_been_seen_failing() -> None:
+    assert {rule.name for rule in RULES} == {rule for _, rule, _ in CASES} | {"unique_ids"}
+
+
+def test_a_good_dataset_passes(tmp_path: Path) -> None:
+    report = gate(good(), tmp_path)
+    assert broken(report) == {}
+    assert report.passed
+    assert report.rows == {"train": 24, "validation": 6}
+
+
+def test_earlier_turns_and_a_system_text_are_fine(tmp_path: Path) -> None:
+    draft = good()
+    turns = [("system", "You keep it short."), ("user", "Hello."), ("assistant", "Hello.")]
+    draft.row("r003").prompt[:0] = [Message(role=role, content=text) for role, text in turns]
+    assert gate(draft, tmp_path).passed
+
+
+def test_a_system_text_in_the_first_turn_is_no_change(tmp_path: Path) -> None:
+    """As a family without a system role writes it."""
+    draft = good()
+    message = draft.row("r003").prompt[0]
+    message.content = f"You keep it short.\n\n{message.content}"
+    assert gate(draft, tmp_path).passed
+
+
+def test_only_what_differs_in_one_number_is_not_near(tmp_path: Path) -> None:
+    draft = good()
+    prompt, response = _long_pair("at 6")
+    draft.holdout[0].prompt, draft.holdout[0].reference = prompt, response
+    draft.write("v005", prompt=prompt.replace("at 6", "at 7"), response=response)
+    assert gate(draft, tmp_path).passed
+
+
+def test_every_failing_row_is_named(tmp_path: Path) -> None:
+    """Great Expectations shows twenty rows by default; the report has all."""
+    draft = good(train=60)
+    for row in draft.train:
+        row.tokens = TokenCount(prompt=0, completion=1)
+    assert broken(gate(draft, tmp_path)) == {"tokens_counted": [f"r{n:03}" for n in range(60)]}
+
+
+def test_an_empty_dataset_fails_whatever_too_few_says(tmp_path: Path) -> None:
+    report = gate(good(0, 0), tmp_path, too_few="warn")
+    assert broken(report) == {"training_rows": [], "minimum_samples": []}
+    assert not report.passed
+
+
+@pytest.mark.parametrize("missing", ["datasets/persona/validation.jsonl", "examples/persona.jsonl", "holdout/persona.jsonl"])
+def test_a_missing_file_is_named(missing: str, tmp_path: Path) -> None:
+    write(good(), tmp_path)
+    (tmp_path / "data" / missing).unlink()
+    with pytest.raises(DataError, match=missing):
+        read_dataset(
+            tmp_path / "data/datasets/persona",
+            tmp_path / "data/examples/persona.jsonl",
+            tmp_path / "data/exams/persona",
+            tmp_path / "data/holdout/persona.jsonl",
+            max_tokens=MAX_TOKENS,
+            near_duplicate=0.85,
+        )

@@ -1,0 +1,89 @@
+"""Outputs appear whole or not at all, and say where they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bluebook.artifacts import atomic_folder, atomic_writer, sha256, sidecar_path, write_json, write_sidecar
+
+
+class Boom(Exception):
+    pass
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_bytes(b"old")
+    with pytest.raises(Boom), atomic_writer(file) as out:
+        out.write(b"half")
+        raise Boom
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_failed_folder_leaves_the_old_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with atomic_folder(folder) as new:
+        (new / "a").write_text("1")
+    with pytest.raises(Boom), atomic_folder(folder) as new:
+        (new / "b").write_text("2")
+        raise Boom
+    assert [file.name for file in folder.iterdir()] == ["a"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_bytes(b"old")
+    script = textwrap.dedent(
+        """
+        import os, pathlib, signal, sys
+        from bluebook.artifacts import atomic_writer
+        with atomic_writer(pathlib.Path(sys.argv[1])) as out:
+            out.write(b"half")
+            out.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(file)], check=False, env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    assert file.read_bytes() == b"old"
+
+
+def test_the_hash_of_a_folder_sees_names_and_contents_but_not_sidecars(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a").write_text("1")
+    first = sha256(tmp_path)
+    (tmp_path / ".artifact.json").write_text("{}")
+    assert sha256(tmp_path) == first
+    (tmp_path / "sub/a").write_text("2")
+    second = sha256(tmp_path)
+    (tmp_path / "sub/a").rename(tmp_path / "sub/b")
+    assert len({first, second, sha256(tmp_path)}) == 3
+
+
+def test_a_sidecar_tells_inputs_parameters_and_counts(tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out.jsonl"
+    source.write_text("in")
+    output.write_text("out")
+    write_sidecar(output, stage="s", inputs=[source], parameters={"k": 1}, counts={"rows": 1}, packages=["msgspec"])
+    told = json.loads(sidecar_path(output).read_text())
+    assert told["inputs"] == {source.as_posix(): sha256(source)}
+    assert told["sha256"] == sha256(output)
+    assert told["parameters"] == {"k": 1}
+    assert told["counts"] == {"rows": 1}
+    assert set(told["versions"]) == {"bluebook", "msgspec"}
+
+
+def test_json_is_sorted_and_ends_with_a_newline(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    write_json(file, {"b": 1, "a": {"d": 1, "c": 2}})
+    assert file.read_text() == '{\n  "a": {\n    "c": 2,\n    "d": 1\n  },\n  "b": 1\n}\n'
