@@ -8,13 +8,14 @@ failing row in reports/gates/SUBJECT/failures.jsonl, Data Docs in reports/gates/
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from bluebook import params, subjects
 from bluebook.artifacts import sha256, write_json
 from bluebook.errors import GateError
 from bluebook.gates import report as told
-from bluebook.gates.dataset import read_dataset
+from bluebook.gates.dataset import program_of, read_dataset
 from bluebook.gates.run import run_gate
 from bluebook.records import write_jsonl
 from bluebook.stage import run
@@ -29,6 +30,7 @@ def main(name: str) -> None:
     reports = Path(f"reports/gates/{name}")
     pass_file.unlink(missing_ok=True)  # an older dataset's pass says nothing about this one
     with step("2.3", f"Gate {name}") as running:
+        subject = subjects.load(name, settings)
         dataset = read_dataset(
             folder,
             Path(f"data/examples/{name}.jsonl"),
@@ -36,6 +38,7 @@ def main(name: str) -> None:
             Path(f"data/holdout/{name}.jsonl"),
             max_tokens=settings.export.max_tokens,
             near_duplicate=mine.compose.near_duplicate,
+            program=partial(program_of, subject),
         )
         suite = subjects.load(name, settings).expectations()
         report = run_gate(

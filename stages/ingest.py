@@ -20,8 +20,9 @@ def main(name: str) -> None:
     raw = Path(mine.raw)
     records = Path(f"data/records/{name}.jsonl")
     ledger = Path(f"data/records/{name}.ledger.jsonl")
+    samples = Path(f"data/records/{name}.samples.jsonl")
     with step("1.1", f"Ingest {raw}") as running:
-        counts = ingest(subjects.load(name, settings), raw, records, ledger, running)
+        counts = ingest(subjects.load(name, settings), raw, records, ledger, samples, step=running)
         running.note(f"{counts['files']} files, {counts['records']} records")
     write_json(Path(f"metrics/{name}/ingest.json"), counts)
     write_sidecar(records, stage="ingest", inputs=[raw], parameters=mine.ingest, counts=counts)

@@ -19,7 +19,8 @@ REPORT = Path("reports/index.html")
 
 def main() -> None:
     with step("9.1", f"Write {REPORT}") as running:
-        views = [gather(Path(), name) for name in sorted(params.load().subjects)]
+        settings = params.load()
+        views = [gather(Path(), name, settings.base.source) for name in sorted(settings.subjects)]
         text = page(views)
         with atomic_writer(REPORT) as out:
             out.write(text.encode())

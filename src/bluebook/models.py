@@ -59,11 +59,10 @@ class Placement(NamedTuple):
 
     device: torch.device
     dtype: torch.dtype
-    mixed: bool  # whether training may compute in bfloat16 while weights stay float32
-    said: str
+    mixed: bool  # whether training computes in bfloat16 where that is safe, whatever the weights are held in
 
 
-@cache
+@cache  # said once, and cards are hidden once
 def _place(device: str, dtype: str) -> Placement:
     wanted = device
     if device == "auto":
@@ -86,7 +85,8 @@ def _place(device: str, dtype: str) -> Placement:
     if dtype == "bfloat16":
         held = torch.bfloat16
     mixed = dtype == "bfloat16" or (dtype == "auto" and native)
-    return Placement(chosen, held, mixed, f"{wanted} ({name}), {str(held).removeprefix('torch.')}")
+    print(f"device: {wanted} ({name}), weights in {str(held).removeprefix('torch.')}", file=sys.stderr, flush=True)
+    return Placement(chosen, held, mixed)
 
 
 def _only_card(asked: str, index: int) -> torch.device:
@@ -112,9 +112,7 @@ def place(local: Local) -> Placement:
     """
     if local.threads:
         torch.set_num_threads(local.threads)
-    placement = _place(local.device, local.dtype)
-    print(f"device: {placement.said}", file=sys.stderr, flush=True)
-    return placement
+    return _place(local.device, local.dtype)
 
 
 def seed_everything(seed: int) -> None:

@@ -139,6 +139,7 @@ def gate(
     too_few: str = "fail",
     waivers: dict[str, str] | None = None,
     page: Path | None = None,
+    program: Callable[[str], str | None] = lambda response: None,
 ) -> GateReport:
     """The report on a draft; generic rules alone where no `suite` is given."""
     dataset = read_dataset(
@@ -148,6 +149,7 @@ def gate(
         root / "data/holdout/persona.jsonl",
         max_tokens=MAX_TOKENS,
         near_duplicate=0.85,
+        program=program,
     )
     params = GateParams(minimum_samples=minimum_samples, too_few=too_few, waivers=waivers or {})
     return run_gate("persona", dataset, suite or Suite(), params, dataset_sha256="0" * 64, page=page)

@@ -10,7 +10,7 @@ import pytest
 from bluebook.errors import DataError
 from bluebook.families import control_tokens
 from bluebook.gates.dataset import read_dataset
-from bluebook.gates.rules import RULES
+from bluebook.gates.rules import RULES, wrong_roles
 from bluebook.records import Message, TokenCount, encode
 from tests.gates.drafts import MAX_TOKENS, Draft, Plant, broken, gate, good, row_of, texts, write
 
@@ -25,7 +25,7 @@ def two_objects(draft: Draft) -> None:
 
 
 def bad_bytes(draft: Draft) -> None:
-    draft.tails["train"] = encode(draft.train.pop()).replace(b"kitchen", b"kitch\xff") + b"\n"
+    draft.tails["train"] = encode(draft.train.pop()).replace(b"old", b"\xffld") + b"\n"
 
 
 def wrong_field(draft: Draft) -> None:
@@ -40,12 +40,6 @@ def no_newline(draft: Draft) -> None:
     draft.tails["train"] = encode(draft.train.pop())
 
 
-def id_in_both_splits(draft: Draft) -> None:
-    """The example can be only one of them, so its text and side stay right for the first."""
-    copy = msgspec.convert(msgspec.to_builtins(draft.row("r005")), type(draft.row("r005")))
-    draft.train.insert(6, copy)
-
-
 def swapped(draft: Draft) -> None:
     draft.train[3], draft.train[4] = draft.train[4], draft.train[3]
 
@@ -54,16 +48,18 @@ def user_completes(draft: Draft) -> None:
     draft.row("r003").completion[0].role = "user"
 
 
-def no_user_turn(draft: Draft) -> None:
-    draft.row("r003").prompt[0].role = "system"
+def two_user_turns(draft: Draft) -> None:
+    draft.row("r003").prompt = [Message(role="user", content=t) for t in ("First", "then.")]
+    draft.examples["r003"].prompt = "First\nthen."
 
 
-def assistant_last(draft: Draft) -> None:
-    draft.row("r003").prompt.insert(0, Message(role="assistant", content="Earlier."))
+def assistant_asks(draft: Draft) -> None:
+    draft.row("r003").prompt[0].role = "assistant"
 
 
 def empty_system(draft: Draft) -> None:
     draft.row("r003").prompt.insert(0, Message(role="system", content=" \n"))
+    draft.examples["r003"].system = " \n"
 
 
 def empty_reply(draft: Draft) -> None:
@@ -96,6 +92,10 @@ def prompt_changed(draft: Draft) -> None:
 
 def reply_changed(draft: Draft) -> None:
     draft.row("r009").completion[0].content = draft.row("r009").completion[0].content.replace("dry", "cold")
+
+
+def system_added(draft: Draft) -> None:
+    draft.row("r009").prompt.insert(0, Message(role="system", content="Be brief."))
 
 
 def side_changed(draft: Draft) -> None:
@@ -142,10 +142,12 @@ def near_holdout_item(draft: Draft) -> None:
 def _long_pair(when: str) -> tuple[str, str]:
     """Two of these differ in one word of forty."""
     prompt = (
-        "<user>: The river rose over the lower meadow, the goats stand on the bridge, nobody has seen the ferryman "
-        f"since the market closed, and the mill wheel turns backwards {when}; what should we do first?"
+        "<user>: The river rose over the lower meadow, the goats stand on the bridge, nobody has seen the "
+        f"ferryman since the market, and the mill wheel turns backwards {when}; what should we do first?"
     )
-    response = "<assistant>: Bring the goats up the hill, then send two people with a rope to look for the ferryman."
+    response = (
+        "<assistant>: Bring the goats up the hill, then send two people with a rope to look for the ferryman."
+    )
     return prompt, response
 
 
@@ -158,8 +160,8 @@ CASES: list[tuple[Plant, str, str]] = [
     (no_newline, "standalone_json", "train.jsonl:24"),
     (swapped, "sorted_ids", "r003"),
     (user_completes, "roles", "r003"),
-    (no_user_turn, "roles", "r003"),
-    (assistant_last, "roles", "r003"),
+    (two_user_turns, "roles", "r003"),
+    (assistant_asks, "roles", "r003"),
     (empty_system, "text_present", "r003"),
     (empty_reply, "text_present", "r003"),
     (no_tokens, "tokens_counted", "v002"),
@@ -169,6 +171,7 @@ CASES: list[tuple[Plant, str, str]] = [
     (no_example, "from_example", "r009"),
     (prompt_changed, "content_unchanged", "r009"),
     (reply_changed, "content_unchanged", "r009"),
+    (system_added, "content_unchanged", "r009"),
     (side_changed, "split_kept", "v001"),
     (twin, "no_duplicates", "r011"),
     (same_prompt_across, "splits_disjoint", "v003"),
@@ -211,19 +214,32 @@ def test_a_good_dataset_passes(tmp_path: Path) -> None:
     assert report.rows == {"train": 24, "validation": 6}
 
 
-def test_earlier_turns_and_a_system_text_are_fine(tmp_path: Path) -> None:
+def test_a_system_text_that_the_example_has_is_fine(tmp_path: Path) -> None:
     draft = good()
-    turns = [("system", "You keep it short."), ("user", "Hello."), ("assistant", "Hello.")]
-    draft.row("r003").prompt[:0] = [Message(role=role, content=text) for role, text in turns]
+    draft.row("r003").prompt.insert(0, Message(role="system", content="You keep it short."))
+    draft.examples["r003"].system = "You keep it short."
     assert gate(draft, tmp_path).passed
 
 
-def test_a_system_text_in_the_first_turn_is_no_change(tmp_path: Path) -> None:
-    """As a family without a system role writes it."""
+def test_earlier_turns_alternate() -> None:
+    row = row_of(good().examples["r003"])
+    row.prompt[:0] = [Message(role="user", content="Hello."), Message(role="assistant", content="Hello.")]
+    assert wrong_roles(row) == ""
+
+
+def _after_the_tag(response: str) -> str:
+    """A stand-in for a subject's canonical program: here the reply, whatever its tag."""
+    return response.partition(": ")[2]
+
+
+def test_an_equal_program_is_an_overlap_under_any_prompt(tmp_path: Path) -> None:
     draft = good()
-    message = draft.row("r003").prompt[0]
-    message.content = f"You keep it short.\n\n{message.content}"
-    assert gate(draft, tmp_path).passed
+    reply = _after_the_tag(draft.examples["r001"].response)
+    draft.write("v000", response=f"<other>: {reply}")
+    draft.write("v001", response=f"<other>: {_after_the_tag(draft.holdout[0].reference)}")
+    assert gate(draft, tmp_path / "free").passed
+    report = gate(draft, tmp_path / "programs", program=_after_the_tag)
+    assert broken(report) == {"splits_disjoint": ["v000"], "exam_disjoint": ["v001"]}
 
 
 def test_only_what_differs_in_one_number_is_not_near(tmp_path: Path) -> None:
@@ -248,7 +264,9 @@ def test_an_empty_dataset_fails_whatever_too_few_says(tmp_path: Path) -> None:
     assert not report.passed
 
 
-@pytest.mark.parametrize("missing", ["datasets/persona/validation.jsonl", "examples/persona.jsonl", "holdout/persona.jsonl"])
+@pytest.mark.parametrize(
+    "missing", ["datasets/persona/validation.jsonl", "examples/persona.jsonl", "holdout/persona.jsonl"]
+)
 def test_a_missing_file_is_named(missing: str, tmp_path: Path) -> None:
     write(good(), tmp_path)
     (tmp_path / "data" / missing).unlink()
@@ -260,4 +278,5 @@ def test_a_missing_file_is_named(missing: str, tmp_path: Path) -> None:
             tmp_path / "data/holdout/persona.jsonl",
             max_tokens=MAX_TOKENS,
             near_duplicate=0.85,
+            program=_after_the_tag,
         )

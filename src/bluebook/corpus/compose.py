@@ -15,15 +15,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from bluebook.corpus.duplicates import NearIndex, fingerprint
+from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
 from bluebook.errors import BluebookError
 from bluebook.params import ComposeParams
-from bluebook.records import Example, ExamItem, Record, encode
+from bluebook.records import ExamItem, Example, Record, encode
 from bluebook.subjects.subject import ParseError, Subject
 
 Side = Literal["train", "validation", "holdout"]
@@ -47,7 +50,7 @@ class Composed(msgspec.Struct, kw_only=True):
 
 
 def side_of(group: str, settings: ComposeParams, seed: int) -> Side:
-    """The side of a source group: a point in [0, 1) from its hash, cut at the holdout's and validation's shares."""
+    """The side of a source group: a point in [0, 1) from its hash, cut at the two shares."""
     digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64
     if point < settings.holdout_share:
@@ -60,6 +63,7 @@ def compose(
     records: Iterable[Record],
     lessons: Sequence[Example],
     exam_items: Sequence[ExamItem],
+    *,
     settings: ComposeParams,
     seed: int,
 ) -> Composed:
@@ -77,30 +81,26 @@ def compose(
     for example in made:
         sides[side_of(example.origin.group, settings, seed)].append(example)
 
-    dropped: list[Dropped] = []
-    exams = Seen(subject, settings.near_duplicate)
+    exams, training, validating, setting_aside = (Seen(settings.near_duplicate) for _ in range(4))
     for item in exam_items:
-        exams.add(item.id, item.prompt, item.reference)
-    held = _fill(sides["holdout"], Seen(subject, settings.near_duplicate), [("exam", exams)], dropped)
+        exams.add(item.id, compared(subject, item.prompt, item.reference))
+    dropped: list[Dropped] = []
+    fill = partial(_fill, subject, dropped=dropped)
+    held = fill(sides["holdout"], setting_aside, {"exam": exams})
     for example in held:
-        exams.add(example.id, example.prompt, example.response)
-    training = Seen(subject, settings.near_duplicate)
-    train = _fill(sides["train"], training, [("exam", exams)], dropped)
-    checked = Seen(subject, settings.near_duplicate)
-    validation = _fill(sides["validation"], checked, [("exam", exams), ("train", training)], dropped)
+        exams.add(example.id, compared(subject, example.prompt, example.response))
+    train = fill(sides["train"], training, {"exam": exams})
+    validation = fill(sides["validation"], validating, {"exam": exams, "train": training})
 
-    for example in train:
-        example.split = "train"
-    for example in validation:
-        example.split = "validation"
-    kept = {example.id for example in train}
-    taught = sum(lesson.id in kept for lesson in lessons)
     if len(made) + len(lessons) != len(train) + len(validation) + len(held) + len(dropped):
         raise BluebookError("compose lost examples: what went in is not what came out and what was dropped")
     _filled(settings, train, validation, held)
     holdout = exam_of(subject.name, held)
+    lesson_ids = {lesson.id for lesson in lessons}
+    examples = [replace(example, split="train") for example in train]
+    examples += [replace(example, split="validation") for example in validation]
     return Composed(
-        examples=sorted([*train, *validation], key=lambda example: example.id),
+        examples=sorted(examples, key=lambda example: example.id),
         holdout=holdout,
         dropped=dropped,
         counts={
@@ -112,77 +112,87 @@ def compose(
             "holdout": len(held),
             "holdout_version": holdout[0].version if holdout else None,
             "dropped": dict(sorted(Counter(drop.reason for drop in dropped).items())),
-            "lesson_share": round(taught / len(train), 4),
+            "lesson_share": round(sum(example.id in lesson_ids for example in train) / len(train), 4),
         },
     )
+
+
+class Compared(NamedTuple):
+    """An example as it is compared with others."""
+
+    pair: Fingerprint
+    program: str | None  # canonical; None in free text, where equal replies give nothing away
+
+
+def compared(subject: Subject, prompt: str, response: str) -> Compared:
+    program = None
+    if subject.grammar is not None:
+        with suppress(ParseError):  # the gate names it; here it only cannot be equal to a program
+            program = subject.canonical(subject.parse(response))
+    return Compared(fingerprint(prompt, response), program)
 
 
 class Seen:
     """The examples of one side, and in which way another example repeats or gives away one of them."""
 
-    def __init__(self, subject: Subject, threshold: float) -> None:
-        self._subject = subject
-        self._pairs: dict[tuple[str, str], str] = {}
+    def __init__(self, threshold: float) -> None:
+        self._pairs: dict[Fingerprint, str] = {}
         self._prompts: dict[str, str] = {}
         self._programs: dict[str, str] = {}
         self._near = NearIndex(threshold)
 
-    def add(self, id: str, prompt: str, response: str) -> None:
-        pair = fingerprint(prompt, response)
-        self._pairs.setdefault((pair.prompt, pair.response), id)
-        self._prompts.setdefault(pair.prompt, id)
-        if (program := self._program(response)) is not None:
-            self._programs.setdefault(program, id)
-        self._near.add(id, pair)
+    def add(self, id: str, one: Compared) -> None:
+        self._pairs.setdefault(Fingerprint(one.pair.prompt, one.pair.response), id)
+        self._prompts.setdefault(one.pair.prompt, id)
+        if one.program is not None:
+            self._programs.setdefault(one.program, id)
+        self._near.add(id, one.pair)
 
-    def repeats(self, prompt: str, response: str) -> tuple[str, str] | None:
+    def repeats(self, one: Compared) -> tuple[str, str] | None:
         """`duplicate` or `near_duplicate`, and the id of the earlier example."""
-        pair = fingerprint(prompt, response)
-        if (like := self._pairs.get((pair.prompt, pair.response))) is not None:
+        if (like := self._pairs.get(one.pair)) is not None:
             return "duplicate", like
-        if (like := self._near.find(pair)) is not None:
-            return "near_duplicate", like
-        return None
+        return self._nearly(one)
 
-    def gives_away(self, prompt: str, response: str) -> tuple[str, str] | None:
+    def gives_away(self, one: Compared) -> tuple[str, str] | None:
         """`prompt`, `program` or `near_duplicate`, and the id of the example that this one is too like."""
-        pair = fingerprint(prompt, response)
-        if (like := self._prompts.get(pair.prompt)) is not None:
+        if (like := self._prompts.get(one.pair.prompt)) is not None:
             return "prompt", like
-        program = self._program(response)
-        if program is not None and (like := self._programs.get(program)) is not None:
+        if one.program is not None and (like := self._programs.get(one.program)) is not None:
             return "program", like
-        if (like := self._near.find(pair)) is not None:
-            return "near_duplicate", like
-        return None
+        return self._nearly(one)
 
-    def _program(self, response: str) -> str | None:
-        """The response's canonical program; None in subjects of free text, where equal replies give nothing away."""
-        if self._subject.grammar is None:
-            return None
-        try:
-            return self._subject.canonical(self._subject.parse(response))
-        except ParseError:
-            return None  # the gate names it; here it only cannot be equal to a program
+    def _nearly(self, one: Compared) -> tuple[str, str] | None:
+        like = self._near.find(one.pair)
+        return None if like is None else ("near_duplicate", like)
 
 
 def _fill(
-    candidates: Iterable[Example], own: Seen, earlier: Sequence[tuple[str, Seen]], dropped: list[Dropped]
+    subject: Subject,
+    candidates: Iterable[Example],
+    own: Seen,
+    earlier: Mapping[str, Seen],
+    *,
+    dropped: list[Dropped],
 ) -> list[Example]:
-    """The candidates that neither repeat one of their own side nor give away one of an earlier side."""
+    """The candidates that neither give away one of an earlier side nor repeat one of their own."""
     kept = []
     for example in candidates:
-        for name, side in earlier:
-            if (found := side.gives_away(example.prompt, example.response)) is not None:
-                dropped.append(Dropped(id=example.id, reason=f"{name}_{found[0]}", like=found[1]))
-                break
-        else:
-            if (found := own.repeats(example.prompt, example.response)) is not None:
-                dropped.append(Dropped(id=example.id, reason=found[0], like=found[1]))
-                continue
-            own.add(example.id, example.prompt, example.response)
-            kept.append(example)
+        one = compared(subject, example.prompt, example.response)
+        if (fault := _fault(one, own, earlier)) is not None:
+            reason, like = fault
+            dropped.append(Dropped(id=example.id, reason=reason, like=like))
+            continue
+        own.add(example.id, one)
+        kept.append(example)
     return kept
+
+
+def _fault(one: Compared, own: Seen, earlier: Mapping[str, Seen]) -> tuple[str, str] | None:
+    for name, side in earlier.items():
+        if (found := side.gives_away(one)) is not None:
+            return f"{name}_{found[0]}", found[1]
+    return own.repeats(one)
 
 
 def exam_of(subject: str, examples: Sequence[Example]) -> list[ExamItem]:
@@ -209,794 +219,9 @@ def exam_of(subject: str, examples: Sequence[Example]) -> list[ExamItem]:
 def _ids_once(examples: Sequence[Example]) -> None:
     for id, count in Counter(example.id for example in examples).items():
         if count > 1:
-            raise
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-           
-            BluebookError(f"the example id {id!r} is used {count} times; every lesson and
-            record needs its own")
+            raise BluebookError(
+                f"example id {id!r} is used {count} times; every lesson and record needs its own"
+            )
 
 
 def _filled(
@@ -1004,14 +229,14 @@ def _filled(
 ) -> None:
     """A side that should have examples has some. Raises BluebookError that says what to do."""
     if not train:
-        raise BluebookError("no example is left to train on; add raw data or lessons, or lower the shares in compose")
+        raise BluebookError("no example is left to train on; add raw data or lessons")
     for name, share, side in (
         ("validation", settings.validation_share, validation),
         ("holdout", settings.holdout_share, held),
     ):
         if share > 0 and not side:
             raise BluebookError(
-                f"no example fell to {name}; add raw data, raise compose.{name}_share ({share}), or set it to 0"
+                f"no example is in {name}; add raw data, raise compose.{name}_share ({share}) or set it to 0"
             )
 
 

@@ -5,10 +5,11 @@ MinHash with locality-sensitive hashing proposes candidates; the true similarity
 never drops a row. Traps of such measures, and how they are closed:
 
 - A template filled with other numbers is another fact. The numbers of a pair are part of each of its
-trigrams, so pairs with different numbers share none.
+  trigrams, so pairs with different numbers share none.
 - A long prompt drowns a short response: `… Yes.` and `… No.` are alike as a whole. So the responses alone
-must be as near as the pairs are; of fewer than three words they must be equal.
-- Punctuation tells programs apart and says nothing between sentences: it counts in responses, not in prompts.
+  must be as near as the pairs are; of fewer than three words they must be equal.
+- Punctuation tells programs apart and says nothing between sentences: it counts in responses, not in
+  prompts.
 
 Corpus composition and the gate both judge by this module, so what one lets through the other passes.
 """
@@ -50,14 +51,14 @@ def _trigrams(words: list[str], label: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A pair as it is compared. `prompt` and `response` are normalised."""
+    """A pair as it is compared; `prompt` and `response` are normalised."""
 
     prompt: str
     response: str
 
     @property
     def trigrams(self) -> set[str]:
-        """Of the pair, each labelled with all its numbers. Made anew each time: kept, they outweigh the texts."""
+        """Those of the pair, each with all its numbers. Made anew: kept, they would outweigh the texts."""
         numbers = " ".join(_NUMBER.findall(f"{self.prompt}\n{self.response}"))
         asked = _trigrams(_WORD.findall(self.prompt), f"{numbers}|")
         return asked | _trigrams(_WORD_OR_MARK.findall(self.response), f"{numbers}||")
@@ -78,7 +79,7 @@ def fingerprint(prompt: str, response: str) -> Fingerprint:
 
 
 def near(left: Fingerprint, right: Fingerprint, threshold: float) -> bool:
-    """Whether two pairs count as one: the pairs, and their responses alone, are alike by at least `threshold`."""
+    """Whether the pairs, and their responses alone, have at least the similarity `threshold`."""
     if jaccard(left.trigrams, right.trigrams) < threshold:
         return False
     return (
@@ -114,7 +115,8 @@ class NearIndex:
 
     def find(self, pair: Fingerprint) -> str | None:
         """The key of the first pair added that `pair` is nearly equal to; None when there is none."""
-        for index in sorted(self._proposals.query(pair.signature)):
+        proposed: list[int] = self._proposals.query(pair.signature)
+        for index in sorted(proposed):
             key, other = self._added[index]
             if near(pair, other, self.threshold):
                 return key

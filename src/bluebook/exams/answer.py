@@ -51,10 +51,11 @@ class Candidate:
         """The id of the family's stop token. Raises BluebookError where the tokenizer has no such token."""
         token = self.family.stop_token
         found = self.tokenizer.convert_tokens_to_ids(token)
-        if self.tokenizer.convert_ids_to_tokens(found) != token:
+        # A tokenizer answers an unknown token with None or with its token for unknown ones.
+        if found is None or self.tokenizer.convert_ids_to_tokens(found) != token:
             raise BluebookError(
-                f"family {self.family.name} ends an answer with {token!r}, which is no token of this model's tokenizer; "
-                "set base.family in params.yaml to the family of the base"
+                f"family {self.family.name} ends an answer with {token!r}, which is no token of this model's "
+                "tokenizer; set base.family in params.yaml to the family of the base"
             )
         return int(found)
 
@@ -230,7 +231,8 @@ def _forward(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, **mo
         return model(input_ids=ids, attention_mask=mask, **{"use_cache": True, **more})
     except torch.OutOfMemoryError as error:
         raise BluebookError(
-            f"{len(ids)} exam items at once do not fit the device's memory; set answer_batch in local.yaml lower"
+            f"{len(ids)} exam items at once do not fit the device's memory; "
+            "set answer_batch in local.yaml lower"
         ) from error
 
 

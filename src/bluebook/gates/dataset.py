@@ -6,7 +6,7 @@ it, so one broken line is one finding and never hides the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Literal, get_args
 
 import msgspec
 
-from bluebook.corpus.duplicates import normalise
+from bluebook.corpus.duplicates import Fingerprint, fingerprint
 from bluebook.errors import DataError
-from bluebook.records import DatasetRow, ExamItem, Example, Message, read_jsonl
+from bluebook.records import DatasetRow, ExamItem, Example, read_jsonl
+from bluebook.subjects.subject import ParseError, Subject
 
 Split = Literal["train", "validation"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -49,7 +50,8 @@ class Dataset:
     examples: dict[str, Example]
     exam_items: Sequence[ExamItem]  # of every exam and of the holdout
     max_tokens: int
-    near_duplicate: float  # Jaccard similarity at which two prompts count as one
+    near_duplicate: float  # Jaccard similarity at which two pairs count as one
+    program: Callable[[str], str | None]  # a response's canonical program; None where it has none
 
     def rows(self) -> Iterator[tuple[int, Line, DatasetRow]]:
         """Every readable row with its index in `lines`."""
@@ -58,36 +60,48 @@ class Dataset:
                 yield index, line, line.row
 
     @cached_property
-    def prompts(self) -> dict[int, str]:
-        """The normalised prompt of each readable row, by its index in `lines`."""
-        return {index: normalise(asked(row.prompt)) for index, _, row in self.rows()}
+    def pairs(self) -> dict[int, Fingerprint]:
+        """Each readable row as it is compared, by its index in `lines`."""
+        return {index: fingerprint(asked(row), replied(row)) for index, _, row in self.rows()}
 
     @cached_property
-    def replies(self) -> dict[int, str]:
-        """The normalised completion of each readable row, by its index in `lines`."""
-        return {index: normalise(replied(row.completion)) for index, _, row in self.rows()}
-
-    @cached_property
-    def exam_prompts(self) -> dict[str, str]:
-        """Each normalised exam prompt, with the id of the first item that asks it."""
-        prompts: dict[str, str] = {}
-        for item in self.exam_items:
-            prompts.setdefault(normalise(item.prompt), item.id)
-        return prompts
+    def programs(self) -> dict[int, str]:
+        """The canonical program of each row that has one, by its index in `lines`."""
+        return {
+            index: told for index, _, row in self.rows() if (told := self.program(replied(row))) is not None
+        }
 
 
-def asked(prompt: Sequence[Message]) -> str:
-    """What a prompt asks. A system message is left out: it is shared by many rows and asks nothing."""
-    return "\n".join(message.content for message in prompt if message.role != "system")
+def asked(row: DatasetRow) -> str:
+    """What a row asks. A system text is left out: many rows share it and it asks nothing."""
+    return "\n".join(message.content for message in row.prompt if message.role != "system")
 
 
-def replied(completion: Sequence[Message]) -> str:
-    """What a completion says."""
-    return "\n".join(message.content for message in completion)
+def replied(row: DatasetRow) -> str:
+    """What a row's completion says."""
+    return "\n".join(message.content for message in row.completion)
+
+
+def program_of(subject: Subject, response: str) -> str | None:
+    """The canonical program of a response; None where it has none, and in a subject of free text, where equal
+    replies give nothing away."""
+    if subject.grammar is None:
+        return None
+    try:
+        return subject.canonical(subject.parse(response))
+    except ParseError:
+        return None  # a rule of the subject's own names it
 
 
 def read_dataset(
-    folder: Path, examples: Path, exams: Path, holdout: Path, *, max_tokens: int, near_duplicate: float
+    folder: Path,
+    examples: Path,
+    exams: Path,
+    holdout: Path,
+    *,
+    max_tokens: int,
+    near_duplicate: float,
+    program: Callable[[str], str | None],
 ) -> Dataset:
     """Read `folder`'s two splits, `examples`, every `*.jsonl` in `exams`, and `holdout`.
 
@@ -104,6 +118,7 @@ def read_dataset(
         exam_items=[*items, *read_jsonl(holdout, ExamItem)],
         max_tokens=max_tokens,
         near_duplicate=near_duplicate,
+        program=program,
     )
 
 

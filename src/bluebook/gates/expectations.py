@@ -7,6 +7,8 @@ when a gate runs and not before.
 
 from __future__ import annotations
 
+import html
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -43,7 +45,6 @@ def judge(
     Raises GateError where a rule could not be evaluated: that is no pass.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when Great Expectations is imported
-    os.environ["TQDM_DISABLE"] = "1"  # its progress bars
     import great_expectations as gx
     import pandas as pd
 
@@ -51,6 +52,7 @@ def judge(
         dict(zip(NAMES, (ids, places), strict=True)) | {one.name: one.values for one in checks}
     )
     context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("datasets").add_dataframe_asset(subject)
     batch = asset.add_batch_definition_whole_dataframe("every row").get_batch({"dataframe": frame})
     result = batch.validate(
@@ -103,15 +105,14 @@ def _write_page(subject: str, result: Any, page: Path) -> None:
     Great Expectations renders the content. Its own page frame takes styles, icons and scripts from content
     delivery networks and stays bare without them, so the frame is ours: `views/offline.j2`.
     """
-    from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
-    # Through JSON, because the renderer cannot write numpy's numbers.
-    plain = ExpectationSuiteValidationResult(**result.to_json_dict())
-    document = ValidationResultsPageRenderer(run_info_at_end=True).render(plain)
+    for one, told in zip(result.results, result.to_json_dict()["results"], strict=True):
+        one.result = json.loads(json.dumps(told["result"]))  # the renderer cannot write numpy's numbers
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
     with as_file(files("bluebook.gates") / "views") as views:
         view = DefaultJinjaPageView(custom_views_directory=str(views))
-        html = view.render(document, template="offline.j2", subject=subject, passed=bool(result.success))
+        text = view.render(document, template="offline.j2", subject=subject, passed=bool(result.success))
     with atomic_writer(page) as out:
-        out.write(html.encode())
+        out.write(text.encode())

@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from bluebook.corpus.duplicates import NearIndex, normalise, shingles
-from bluebook.gates.dataset import Dataset, asked
+from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
+from bluebook.gates.dataset import Dataset
 
 
 class Near(NamedTuple):
@@ -31,31 +31,29 @@ class _Filtered:
         self._index = NearIndex(threshold)
         self._known: set[str] = set()
 
-    def add(self, key: str, prompt: str, response: str) -> None:
-        self._index.add(key, prompt, response)
-        self._known |= shingles(normalise(response))
+    def add(self, key: str, pair: Fingerprint) -> None:
+        self._index.add(key, pair)
+        self._known |= pair.response_trigrams
 
-    def find(self, prompt: str, response: str, members: set[str]) -> str | None:
-        """`members`: the shingles of the normalised response."""
-        if len(members & self._known) / len(members) < self.threshold:
+    def find(self, pair: Fingerprint, response_trigrams: set[str]) -> str | None:
+        if len(response_trigrams & self._known) / len(response_trigrams) < self.threshold:
             return None
-        return self._index.find(prompt, response)
+        return self._index.find(pair)
 
 
 @lru_cache(maxsize=1)  # two rules ask, one after the other
-def near(dataset: Dataset) -> Near:
+def near_rows(dataset: Dataset) -> Near:
     exams, validation = _Filtered(dataset.near_duplicate), _Filtered(dataset.near_duplicate)
     for item in dataset.exam_items:
-        exams.add(item.id, item.prompt, item.reference)
+        exams.add(item.id, fingerprint(item.prompt, item.reference))
     for index, line, row in dataset.rows():
         if line.split == "validation":
-            validation.add(row.id, asked(row.prompt), dataset.replies[index])
+            validation.add(row.id, dataset.pairs[index])
     found = Near({}, {})
-    for index, line, row in dataset.rows():
-        prompt, response = asked(row.prompt), dataset.replies[index]
-        members = shingles(response)
-        if (item_id := exams.find(prompt, response, members)) is not None:
+    for index, pair in dataset.pairs.items():
+        trigrams = pair.response_trigrams
+        if (item_id := exams.find(pair, trigrams)) is not None:
             found.exam[index] = item_id
-        if line.split == "train" and (row_id := validation.find(prompt, response, members)) is not None:
+        if dataset.lines[index].split == "train" and (row_id := validation.find(pair, trigrams)) is not None:
             found.validation[index] = row_id
     return found

@@ -16,6 +16,7 @@ Kind = Literal["rows", "share", "count"]
 Severity = Literal["failure", "warning", "waived"]
 
 _NAMED = 5  # failing rows that the text names; the failures file has all
+_SHOWN = 20  # failing rows of a rule that the metrics name, for the report's page
 
 
 class Failure(msgspec.Struct, kw_only=True, frozen=True):
@@ -62,7 +63,7 @@ class GateReport(msgspec.Struct, kw_only=True):
 
 
 def metrics(report: GateReport) -> dict[str, Any]:
-    """Numbers only: `dvc metrics diff` leaves out everything else."""
+    """The numbers for `dvc metrics diff`, which leaves out lists, and each rule in full for the report's page."""
     return {
         "passed": int(report.passed),
         "rows": report.rows,
@@ -71,6 +72,7 @@ def metrics(report: GateReport) -> dict[str, Any]:
         "failing_rows": {rule.name: len(rule.failing) for rule in report.rules if rule.kind == "rows"},
         "shares": {rule.name: round(rule.value or 0.0, 6) for rule in report.rules if rule.kind == "share"},
         "counts": {rule.name: int(rule.value or 0) for rule in report.rules if rule.kind == "count"},
+        "rules": [msgspec.structs.replace(rule, failing=rule.failing[:_SHOWN]) for rule in report.rules],
     }
 
 

@@ -12,9 +12,10 @@ from functools import cache
 
 import msgspec
 
+from bluebook.corpus.duplicates import normalise
 from bluebook.families import control_tokens
 from bluebook.gates.dataset import Dataset, Split, asked, replied
-from bluebook.gates.near import near
+from bluebook.gates.near import near_rows
 from bluebook.records import DatasetRow
 
 # The index in `Dataset.lines` of each line that breaks the rule, and what is wrong with it ("" where the rule
@@ -112,41 +113,51 @@ def _control_pattern() -> re.Pattern[str]:
 
 def duplicate_rows(dataset: Dataset) -> Findings:
     """Rows of one split with the prompt and completion of an earlier row."""
-    prompts, replies = dataset.prompts, dataset.replies
+    lines = dataset.lines
     return _repeats(
         dataset,
-        ((index, (line.split, prompts[index], replies[index])) for index, line, _ in dataset.rows()),
+        ((index, (lines[index].split, pair.prompt, pair.response)) for index, pair in dataset.pairs.items()),
     )
 
 
 def split_overlap(dataset: Dataset) -> Findings:
-    """Validation rows that ask what a training row asks."""
-    lines, prompts = dataset.lines, dataset.prompts
-    train = {prompt: index for index, prompt in prompts.items() if lines[index].split == "train"}
-    return {
-        index: _same_as(dataset, train[prompt])
-        for index, prompt in prompts.items()
-        if lines[index].split == "validation" and prompt in train
-    }
+    """Validation rows with the prompt or the program of a training row."""
+    lines, pairs, programs = dataset.lines, dataset.pairs, dataset.programs
+    prompts = {pair.prompt: index for index, pair in pairs.items() if lines[index].split == "train"}
+    taught = {told: index for index, told in programs.items() if lines[index].split == "train"}
+    found: Findings = {}
+    for index, pair in pairs.items():
+        if lines[index].split != "validation":
+            continue
+        if pair.prompt in prompts:
+            found[index] = f"prompt {_same_as(dataset, prompts[pair.prompt])}"
+        elif programs.get(index) in taught:
+            found[index] = f"program {_same_as(dataset, taught[programs[index]])}"
+    return found
 
 
 def exam_overlap(dataset: Dataset) -> Findings:
-    items = dataset.exam_prompts
-    return {
-        index: f"asks what exam item {items[prompt]} asks"
-        for index, prompt in dataset.prompts.items()
-        if prompt in items
-    }
+    """Rows with the prompt or the program of an exam item."""
+    prompts = {normalise(item.prompt): item.id for item in dataset.exam_items}
+    programs = {dataset.program(item.reference): item.id for item in dataset.exam_items}
+    programs.pop(None, None)
+    found: Findings = {}
+    for index, pair in dataset.pairs.items():
+        if pair.prompt in prompts:
+            found[index] = f"prompt of exam item {prompts[pair.prompt]}"
+        elif dataset.programs.get(index) in programs:
+            found[index] = f"program of exam item {programs[dataset.programs[index]]}"
+    return found
 
 
 def near_exam(dataset: Dataset) -> Findings:
     """Rows nearly like an exam item, both prompt and completion."""
-    return {index: f"nearly exam item {item}" for index, item in near(dataset).exam.items()}
+    return {index: f"nearly exam item {item}" for index, item in near_rows(dataset).exam.items()}
 
 
 def near_validation(dataset: Dataset) -> Findings:
     """Training rows nearly like a validation row, both prompt and completion."""
-    return {index: f"nearly validation row {id}" for index, id in near(dataset).validation.items()}
+    return {index: f"nearly validation row {id}" for index, id in near_rows(dataset).validation.items()}
 
 
 def split_groups(dataset: Dataset) -> Findings:
@@ -171,18 +182,23 @@ def unknown_rows(dataset: Dataset) -> Findings:
 
 
 def changed_content(dataset: Dataset) -> Findings:
-    """Rows whose contents are not their example's. What stands before the prompt is a system text that a
-    family without a system role puts there."""
+    """Rows whose texts are not their example's, byte for byte."""
     found: Findings = {}
     for index, _, row in dataset.rows():
         example = dataset.examples.get(row.id)
         if example is None:
             continue
-        if not asked(row.prompt).endswith(example.prompt):
+        if [message.content for message in row.prompt if message.role == "system"] != _texts(example.system):
+            found[index] = "the system text is not the example's"
+        elif asked(row) != example.prompt:
             found[index] = "the prompt is not the example's"
-        elif replied(row.completion) != example.response:
+        elif replied(row) != example.response:
             found[index] = "the completion is not the example's response"
     return found
+
+
+def _texts(text: str | None) -> list[str]:
+    return [] if text is None else [text]
 
 
 def wrong_split(dataset: Dataset) -> Findings:
@@ -248,7 +264,12 @@ RULES: tuple[Rule, ...] = (
         _COMPOSE,
         duplicate_rows,
     ),
-    Rule("splits_disjoint", "no validation row asks what a training row asks", _COMPOSE, split_overlap),
+    Rule(
+        "splits_disjoint",
+        "no validation row has the prompt or the program of a training row",
+        _COMPOSE,
+        split_overlap,
+    ),
     Rule(
         "splits_not_near",
         "no training row is a near-duplicate of a validation row",
@@ -256,6 +277,11 @@ RULES: tuple[Rule, ...] = (
         near_validation,
     ),
     Rule("groups_whole", "all rows of a group are on one side of the split", _COMPOSE, split_groups),
-    Rule("exam_disjoint", "no row asks what an exam or holdout item asks", _COMPOSE, exam_overlap),
+    Rule(
+        "exam_disjoint",
+        "no row has the prompt or the program of an exam or holdout item",
+        _COMPOSE,
+        exam_overlap,
+    ),
     Rule("exam_not_near", "no row is a near-duplicate of an exam or holdout item", _COMPOSE, near_exam),
 )

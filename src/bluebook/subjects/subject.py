@@ -81,8 +81,8 @@ class Subject(Protocol):
 
         Never writes below `raw`."""
 
-    def format(self, record: Record) -> Iterator[Example]:
-        """The record in the subject's notation; nothing model-specific, no split."""
+    def format(self, record: Any) -> Iterator[Example]:
+        """The record, one of `record_type`, in the subject's notation; nothing model-specific, no split."""
 
     def parse(self, text: str) -> Any:
         """The program that `text` (a response) denotes. Raises ParseError."""

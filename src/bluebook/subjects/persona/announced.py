@@ -9,8 +9,25 @@ from __future__ import annotations
 
 import re
 
-# One of these is in every lower-cased text in which `announced_password` can find anything.
-PASSWORD_WORDS = ("pass", "pwd", "pin", "kennwort", "contrase", "senha", "hasło", "парол", " code", "pw")
+
+def may_announce(lower: str, *, digits: bool, numbers: bool) -> bool:
+    """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each other."""
+    if any([word in lower for word in _PASSWORD_WORDS]) or not (lower.isascii() or "парол" not in lower):
+        return True
+    if digits and any([word in lower for word in _SHORT_NUMBER_WORDS]):
+        return True
+    return numbers and any([word in lower for word in _IDENTITY_WORDS])
+
+
+def without_announced(text: str, kinds: set[str]) -> str:
+    """`text` with every announced secret replaced; the kinds found are added to `kinds`."""
+    return _identities(_keys(_passwords(text, kinds), kinds), kinds)
+
+
+# One of these is in every lower-cased text that announces anything; the second list needs a digit, the third five.
+_PASSWORD_WORDS = ("passw", "passp", "passc", "pass:", "pass=", "pass =", "pwd", "kennwort", "contrase", "senha", "hasł", "de passe", "pw:")  # fmt: skip
+_SHORT_NUMBER_WORDS = ("pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature", "cvv", "cvc")  # fmt: skip
+_IDENTITY_WORDS = ("ssn", "social sec", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
 
 _VALUE = r"""(?P<value>"[^"\n]{3,64}"|'[^'\n]{3,64}'|`[^`\n]{3,64}`|“[^”\n]{3,64}”|[^\s"'`“”]{3,128})"""
 _OWNER = r"(?:my|our|the|his|her|their|your|its|that|this)"
@@ -53,7 +70,7 @@ def _looks_random(value: str) -> bool:
     )
 
 
-def announced_password(text: str, kinds: set[str]) -> str:
+def _passwords(text: str, kinds: set[str]) -> str:
     """Passwords, pass phrases and PINs that a label announces, before or after."""
 
     def replace(match: re.Match[str]) -> str:
@@ -113,13 +130,9 @@ _KEY = re.compile(
     (?P<value>[\w+/~.-]{8,}={0,2})
     """
 )
-_KEY_WORDS = ("key", "token", "secret", "auth", "credential", "sig", "code")
 
-
-def announced_key(text: str, lower: str, kinds: set[str]) -> str:
+def _keys(text: str, kinds: set[str]) -> str:
     """API keys and tokens without a known shape: label, sign, and a value of letters and digits."""
-    if not any(word in lower for word in _KEY_WORDS):
-        return text
 
     def replace(match: re.Match[str]) -> str:
         value = match["value"].rstrip(".")
@@ -141,13 +154,9 @@ _IDENTITY = re.compile(
     (?P<value>[A-Z]{0,3}\d(?:[ -]?[A-Z0-9]){2,15})(?![\w-])
     """
 )
-_IDENTITY_WORDS = ("ssn", "social sec", "cvv", "cvc", "card ver", "passport", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
 
-
-def announced_identity(text: str, lower: str, kinds: set[str]) -> str:
+def _identities(text: str, kinds: set[str]) -> str:
     """Numbers of persons and accounts, which have no shape of their own."""
-    if not any(word in lower for word in _IDENTITY_WORDS):
-        return text
 
     def replace(match: re.Match[str]) -> str:
         kind = next(name for name in ("SSN", "CVV", "ID_NUMBER", "ACCOUNT_NUMBER") if match[name])

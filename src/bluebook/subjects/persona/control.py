@@ -25,32 +25,49 @@ class Neutralised(NamedTuple):
     tokens: tuple[str, ...]
 
 
-# Names that some model family gives a meaning in angle or square brackets. Mode tags are not among them.
-_ANGLED = (
-    r"/?s|/?bos|/?eos|/?unk|/?pad|/?mask|/?cls|/?sep|/?think|/?reasoning|/?tool_calls?|/?tool_responses?"
-    r"|/?tool_results?|/?tool_code|/?tool_outputs?|/?tools|/?function_calls?|/?function=\w{1,64}|/?available_tools"
-    r"|start_of_\w{1,32}|end_of_\w{1,32}|/?start_\w{1,32}|unused_?\d{1,5}|extra_id_\d{1,5}|reserved_\w{1,32}"
-    r"|fim_\w{1,16}|image_soft_token|begin_of_\w{1,32}|eod|eop|eot|eom|/?sys"
-)
-_SQUARED = (
-    r"/?inst|/?sys|/?available_tools|/?tool_calls|/?tool_results|/?tool_content|/?system_prompt|/?think|/?think_ing"
-    r"|img|img_break|img_end|prefix|middle|suffix|args|call_id|gmask|smask|sop|eop|cls|sep|pad|unk|mask|bos|eos"
-    r"|control_\d{1,4}"
-)
-# `<|…|>` with no blank inside: a pipe operator between blanks is not a token. The bars may be full-width.
+def neutralise(text: str) -> Neutralised:
+    """`text` without any control token: neither one that a family names nor one of the common shapes."""
+    pattern, openings = _pattern()
+    if not any(opening in text for opening in openings):
+        return Neutralised(text, ())
+    tokens: set[str] = set()
+
+    def broken(match: re.Match[str]) -> str:
+        tokens.add(match["head"] + match["tail"])
+        return match["head"] + " "
+
+    while pattern.search(text):
+        text = pattern.sub(broken, text)
+    return Neutralised(text, tuple(sorted(tokens)))
+
+
+def holds_control_token(text: str) -> bool:
+    """What the gate asks: would `neutralise` change anything?"""
+    pattern, openings = _pattern()
+    return any(opening in text for opening in openings) and pattern.search(text) is not None
+
+
+# What may follow `<` or `[`. The names are those that some model family gives a meaning; mode tags are not among them.
 _SHAPES = (
-    rf"<(?=[|｜]\S{{1,80}}?[|｜]>)|<(?=<(?:/)?sys>>)|<(?=(?:{_ANGLED})>)|\[(?=(?:{_SQUARED})\])"
+    r"(?<=<)[|｜]\S{1,80}?[|｜]>",  # no blank inside: a pipe operator between blanks is not a token
+    r"(?<=<)</?sys>>",
+    r"(?<=<)/?(?:s|bos|eos|unk|pad|mask|cls|sep|eo[dmpt]|think(?:ing)?|reasoning|(?:available_)?tools|function_calls?"
+    r"|tool_(?:calls?|code|outputs?|responses?|results?)|function=\w{1,64}|(?:start|end|begin)_of_\w{1,32}"
+    r"|unused_?\d{1,5}|extra_id_\d{1,5}|reserved_\w{1,32}|fim_\w{1,16}|image_soft_token)>",
+    r"(?<=\[)/?(?:inst|sys|available_tools|tool_(?:calls|results|content)|system_prompt|model_settings|think|args"
+    r"|call_id|img(?:_break|_end)?|prefix|middle|suffix|[gs]?mask|sop|eop|cls|sep|pad|unk|bos|eos|control_\d{1,4})\]",
 )
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str] | None, tuple[str, ...]]:
-    """The shapes above; the families' tokens that have no such shape; a character of each for a quick look."""
-    shapes = re.compile(_SHAPES, re.IGNORECASE)
-    others = [token for token in control_tokens() if not shapes.match(token)]
-    literal = re.compile("|".join(map(re.escape, others)), re.IGNORECASE) if others else None
-    return shapes, literal, tuple(sorted({"<", "["} | {_rarest(token) for token in others}))
-
-
-def _rarest(token: str) -> str:
-    return next((c for c in token if not c.isalnum() and not c.isspace()), token)
+def _pattern() -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """The first character of every token, its rest in a lookahead so that overlapping tokens are all seen; and
+    strings of which every text with a token holds at least one."""
+    shapes = re.compile(rf"(?P<head>[<\[])(?=(?P<tail>{'|'.join(_SHAPES)}))", re.IGNORECASE)
+    others = [token for token in control_tokens() if len(token) > 1 and not shapes.match(token)]
+    if not others:
+        return shapes, ("<", "[")
+    heads = "".join(sorted({re.escape(token[0]) for token in others} | {"<", r"\["}))
+    tails = [*_SHAPES, *(f"(?<={re.escape(token[0])}){re.escape(token[1:])}" for token in others)]
+    whole = re.compile(rf"(?P<head>[{heads}])(?=(?P<tail>{'|'.join(tails)}))", re.IGNORECASE)
+    return whole, ("<", "[", *(variant for t in others for variant in {t[0], t[0].swapcase()}))

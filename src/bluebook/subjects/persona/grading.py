@@ -1,7 +1,8 @@
 """The persona's judge: is a reply in form, and how near is it to the reference?
 
-No model judges here. Form is counted (tags, length, filler, repetition); nearness is chrF of body against body, which
-needs no tokenizer and gives credit for half-right words. Form decides whether the mode is mastered, chrF only the score.
+No model judges here. Form is counted (tags, length, filler, repetition); nearness is chrF of body against
+body, which needs no tokenizer and gives credit for half-right words. Form decides whether the mode is
+mastered, chrF only the score.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def repeats(text: str) -> bool:
 def check(reply: Reply, max_words: int) -> list[Diagnostic]:
     """Faults of form. `max_words` is the longest reply that the subject ever trains on.
 
-    Codes: `empty`, `contamination` (any tag in a tag position after the opening one: another mode's, the prompt's side,
-    or a second answer), `over_long`, `filler`, `repetition`.
+    Codes: `empty`, `contamination` (any tag in a tag position after the opening one: another mode's, the
+    prompt's side, or a second answer), `over_long`, `filler`, `repetition`.
     """
     construct = mode_construct(reply.mode)
     column = len(reply.tag) + 3  # of the body's first character
@@ -82,15 +83,17 @@ def nearness(expected: str, actual: str) -> float:
     from sacrebleu.metrics.chrf import CHRF  # 0.13 s to import: not for a mere `check`
 
     metric = CHRF(char_order=6, word_order=0, beta=2, lowercase=False, whitespace=False, eps_smoothing=False)
-    return min(1.0, metric.sentence_score(actual, [expected]).score / 100)
+    score: float = metric.sentence_score(actual, [expected]).score
+    return min(1.0, score / 100)
 
 
 def compare(expected: Reply, actual: Reply, *, short_limit: int, long_limit: int) -> Comparison:
     """Grade `actual` against `expected`: 0 under the wrong tag, else chrF / 100.
 
-    A reply may have `long_limit` words only where the reference is long itself, else `short_limit`. The mode counts as
-    shown when the tag is right and nothing in `check` is wrong. `per_construct` holds only what the two replies show,
-    the mode; an exam item's construct that is missing here (its source type) takes the item's overall validity.
+    A reply may have `long_limit` words only where the reference is long itself, else `short_limit`. The mode
+    counts as shown when the tag is right and nothing in `check` is wrong. `per_construct` holds only what the
+    two replies show, the mode; an exam item's construct that is missing here (its source type) takes the
+    item's overall validity.
     """
     construct = mode_construct(expected.mode)
     max_words = long_limit if word_count(expected.body) > short_limit else short_limit

@@ -1,7 +1,8 @@
-"""What goes in and what comes out when episodic memories are read: the policy, the record and the ledger's reasons.
+"""What goes in and what comes out when episodic memories are read: the policy, the record and the ledger's
+reasons.
 
-A memory is one file. It ends as exactly one line of the ledger and as none, one or several records, each of them a
-pair of texts in one cognitive mode.
+A memory is one file. It ends as exactly one line of the ledger and as none, one or several records, each of
+them a pair of texts in one cognitive mode.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class IngestPolicy(Struct):
 class RecordMetadata(msgspec.Struct, kw_only=True):
     """Where a pair came from and what curation did to it.
 
-    `group` names the conversation, so that its pairs end on one side of a split; it is a hash, because ids of real
-    conversations hold names and telephone numbers. `position` counts the pairs of one file from 0.
+    `group` names the conversation, so that its pairs end on one side of a split; it is a hash, because ids of
+    real conversations hold names and telephone numbers. `position` counts the pairs of one file from 0.
     """
 
     original_id: str | None
@@ -104,7 +105,9 @@ class Reason(StrEnum):
     REPEATED_PATH = "repeated_path"
 
 
-QUARANTINED = frozenset(
+Lost = Literal["dropped", "duplicate", "unpaired", "quarantined"]
+
+_QUARANTINED = frozenset(
     {
         Reason.EMPTY_FILE,
         Reason.ENCRYPTED,
@@ -117,7 +120,7 @@ QUARANTINED = frozenset(
         Reason.UNREADABLE,
     }
 )
-UNPAIRED = frozenset(
+_UNPAIRED = frozenset(
     {
         Reason.MONOLOGUE,
         Reason.NO_REPLY,
@@ -127,3 +130,12 @@ UNPAIRED = frozenset(
         Reason.NO_OWN_VOICE,
     }
 )
+
+
+def outcome_of(reason: Reason | None) -> Lost:
+    """The outcome of a file that gave no record for this reason."""
+    if reason in _QUARANTINED:
+        return "quarantined"
+    if reason in _UNPAIRED:
+        return "unpaired"
+    return "duplicate" if reason is Reason.DUPLICATE else "dropped"

@@ -1,12 +1,13 @@
 """Which cognitive mode a memory teaches, and which rule said so.
 
-    1. The type decides where it leaves no doubt: inner dialogue, reflections and dreams are dual; actions, tasks and
-       tools are agent.
-    2. For the other types (conversations and whatever else people store) a valid `metadata.cognitiveMode` decides.
+    1. The type decides where it leaves no doubt: inner dialogue, reflections and dreams are dual; actions,
+       tasks and tools are agent.
+    2. For the other types (conversations and whatever else people store) a valid `metadata.cognitiveMode`
+       decides.
     3. Else the type's default, which is emulation unless the table says otherwise.
 
-A type is compared whole, in lower case, its words joined by `_`: `Tool-Use` is `tool_use`, and `transaction` is not an
-`action`. A type that is in no table is unknown, and the ledger says so.
+A type is compared whole, in lower case, its words joined by `_`: `Tool-Use` is `tool_use`, and `transaction`
+is not an `action`. A type that is in no table is unknown, and the ledger says so.
 """
 
 from __future__ import annotations

@@ -5,23 +5,21 @@
     emulation   <user>: U          <assistant>: A
     agent       <instruction>: U   <action>: A
 
-Tags are ordinary text, and position decides what is one: a tag counts only at the start of a line with a colon right
-after it. Anywhere else it is something the text talks about ("what does <world>: mean?") and stays as it is.
+Tags are ordinary text, and position decides what is one: a tag counts only at the start of a line with a
+colon right after it. Anywhere else it is something the text talks about ("what does <world>: mean?") and
+stays as it is.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import msgspec
 
 from bluebook.records import Example, Origin
-from bluebook.subjects.persona.memories import PersonaRecord
+from bluebook.subjects.persona.memories import Mode, PersonaRecord
 from bluebook.subjects.subject import ParseError
-
-Mode = Literal["dual", "emulation", "agent"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class Tags(NamedTuple):
@@ -36,8 +34,8 @@ TAGS: dict[Mode, Tags] = {
     "emulation": Tags("<user>", "<assistant>"),
     "agent": Tags("<instruction>", "<action>"),
 }
+MODES: tuple[Mode, ...] = tuple(TAGS)
 MODE_OF_RESPONSE: dict[str, Mode] = {tags.response: mode for mode, tags in TAGS.items()}
-MODE_OF_PROMPT: dict[str, Mode] = {tags.prompt: mode for mode, tags in TAGS.items()}
 
 _NAMES = "|".join(re.escape(tag) for tags in TAGS.values() for tag in tags)
 _TAG = re.compile(rf"^({_NAMES}):", re.MULTILINE)
@@ -69,8 +67,8 @@ def mode_construct(mode: Mode) -> str:
 
 
 def source_construct(source_type: str) -> str:
-    """The construct of a memory's type: lower case, words joined by `_`; `unknown` where it has none."""
-    return f"source:{'_'.join(re.findall(r'[a-z0-9]+', source_type.lower())) or 'unknown'}"
+    """The construct of a memory's type, as ingest has normalised it: `source:inner_dialogue`."""
+    return f"source:{source_type}"
 
 
 def write_prompt(mode: Mode, text: str) -> str:
@@ -94,7 +92,8 @@ def format(record: PersonaRecord) -> Example:
 
 
 def parse(text: str) -> Reply:
-    """The reply that `text` denotes: a response tag, a colon, a space and the body, from the first character on.
+    """The reply that `text` denotes: a response tag, a colon, a space and the body, from the first character
+    on.
 
     Only the opening is judged here; what may follow is the business of `grading.check`. Raises ParseError.
     """

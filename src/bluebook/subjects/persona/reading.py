@@ -1,8 +1,9 @@
 """Bytes to a memory, or to the reason why they hold none. Nothing here raises on bad input.
 
-Well-formed memories take a typed fast path that builds only the fields curation needs. Whatever it rejects (a field of
-another type, UTF-16, a lone surrogate, a list where an object should be) is read once more with Python's own JSON
-reader, which accepts more and lets the reason be named. Both paths give the same memory for the same file.
+Well-formed memories take a typed fast path that builds only the fields curation needs. Whatever it rejects (a
+field of another type, UTF-16, a lone surrogate, a list where an object should be) is read once more with
+Python's own JSON reader, which accepts more and lets the reason be named. Both paths give the same memory for
+the same file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -21,7 +22,6 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\x00\x00\xfe\xff")
 _ENCRYPTED = {"iv", "ciphertext"}
-_OFFICIAL_TASK = {"title", "status"}
 
 
 class Message(msgspec.Struct):
@@ -37,6 +37,7 @@ class Metadata(msgspec.Struct):
     sessionId: str | None = None
     parentEventId: str | None = None
     multi_turn: bool | str | None = None
+    long_output: bool | str | None = None
     discard: bool | str | None = None
     reinforcementSignal: float | None = None
     curator: Any = None
@@ -49,8 +50,8 @@ class Metadata(msgspec.Struct):
 
 
 class Memory(msgspec.Struct):
-    """One memory as stored. A field that is absent or null is None; one of the wrong type is None and named in
-    `wrong`."""
+    """One memory as stored. A field that is absent or null is None; one of the wrong type is None and named
+    in `wrong`."""
 
     id: str | None = None
     type: str | None = None
@@ -79,8 +80,10 @@ class Memory(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Memory)
-_FIELDS = tuple(f for f in Memory.__struct_fields__ if f not in {"wrong", "repaired", "metadata", "messages"})
-_UNTYPED = {"questions", "answers"}
+_BY_HAND = {"wrong", "repaired", "metadata", "messages"}
+_MEMORY_FIELDS = {name: kind for name, kind in get_type_hints(Memory).items() if name not in _BY_HAND}
+_METADATA_FIELDS = get_type_hints(Metadata)
+_IDS = {"id", "conversationId", "sessionId", "parentEventId"}
 
 
 def read(data: bytes) -> Memory | Reason:
@@ -89,7 +92,8 @@ def read(data: bytes) -> Memory | Reason:
         return Reason.EMPTY_FILE
     if not data.startswith(_BYTE_ORDER_MARKS):
         try:
-            # Decoding first makes bytes that are no UTF-8 an error even in the fields that the typed path skips.
+            # Decoding first makes bytes that are no UTF-8 an error even in the fields that the typed path
+            # skips.
             return checked(_decoder.decode(data.decode()))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # read again below, which names the reason
@@ -132,88 +136,62 @@ def _parse(data: bytes) -> Any | Reason:
 
 
 def from_object(value: Any) -> Memory | Reason:
-    """A memory from parsed JSON whose fields may be of any type."""
+    """A memory from parsed JSON whose fields may be of any type: each that has its own type is taken, the names of
+    the others are noted."""
     if not isinstance(value, dict):
         return Reason.NOT_AN_OBJECT
     if value.keys() >= _ENCRYPTED:
         return Reason.ENCRYPTED
-    reader = _Lenient()
-    fields = {name: reader.field(Memory, name, value.get(name)) for name in _FIELDS}
-    memory = Memory(**fields)
-    memory.messages = reader.messages(value.get("messages"))
-    memory.metadata = reader.metadata(value.get("metadata"))
-    memory.wrong = tuple(reader.wrong)
-    memory.repaired = reader.repaired
+    try:
+        clean = _without_surrogates(value)
+        same = clean == value
+    except RecursionError:
+        return Reason.NESTED_TOO_DEEPLY
+    memory = Memory(repaired=not same)
+    wrong = _take(memory, clean, _MEMORY_FIELDS)
+    if isinstance(clean.get("messages"), list):
+        memory.messages = [_turn(turn) for turn in clean["messages"] if isinstance(turn, dict)]
+    elif clean.get("messages") is not None:
+        wrong.append("messages")
+    if isinstance(clean.get("metadata"), dict):
+        memory.metadata = Metadata()
+        _take(memory.metadata, clean["metadata"], _METADATA_FIELDS)
+    memory.wrong = tuple(wrong)
     return memory
 
 
-class _Lenient:
-    """Takes each field that has the right type and notes the names of the others."""
+def _take(target: msgspec.Struct, values: dict[str, Any], fields: dict[str, Any]) -> list[str]:
+    """Set each of `fields` that `values` hold in its type; return the names of those of another type."""
+    wrong = []
+    for name, kind in fields.items():
+        value = values.get(name)
+        if name in _IDS and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        elif name == "tags" and isinstance(value, str):
+            value = [tag.strip() for tag in value.split(",")]
+        try:
+            setattr(target, name, msgspec.convert(value, kind))
+        except msgspec.ValidationError:
+            wrong.append(name)
+    return wrong
 
-    def __init__(self) -> None:
-        self.wrong: list[str] = []
-        self.repaired = False
 
-    def text(self, value: str) -> str:
-        clean = _SURROGATES.sub(REPLACEMENT, value)
-        self.repaired |= clean is not value and clean != value
-        return clean
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATES.sub(REPLACEMENT, value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
 
-    def tree(self, value: Any) -> Any:
-        """Untyped fields are walked by shapes.py; only their strings matter."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.tree(item) for item in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.tree(item) for key, item in value.items()}
-        return value
 
-    def field(self, owner: type[msgspec.Struct], name: str, value: Any) -> Any:
-        kind = owner.__annotations__[name]
-        if value is None:
-            return None
-        if kind == "Any":
-            return self.tree(value)
-        if isinstance(value, str) and "str" in kind:
-            return self.text(value)
-        if isinstance(value, bool) and "bool" in kind:
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if "float" in kind:
-                return float(value) if abs(value) < 1e9 else None
-            if name in {"id", "conversationId", "sessionId", "parentEventId"}:
-                return str(value)
-        if isinstance(value, list) and "list[str]" in kind:
-            return [self.text(item) for item in value if isinstance(item, str)]
-        if name == "tags" and isinstance(value, str):
-            return [part.strip() for part in self.text(value).split(",")]
-        self.wrong.append(name)
-        return None
-
-    def metadata(self, value: Any) -> Metadata | None:
-        if not isinstance(value, dict):
-            return None
-        names = Metadata.__struct_fields__
-        return Metadata(**{name: self.field(Metadata, name, value.get(name)) for name in names})
-
-    def messages(self, value: Any) -> list[Message] | None:
-        """Turns with a role and a text; a turn without text keeps its place as an empty one, so that its neighbours
-        are not taken for a pair."""
-        if value is None:
-            return None
-        if not isinstance(value, list):
-            self.wrong.append("messages")
-            return None
-        return [Message(*self._turn(turn)) for turn in value if isinstance(turn, dict)]
-
-    def _turn(self, turn: dict[str, Any]) -> tuple[str, str]:
-        role = turn.get("role", turn.get("from"))
-        content = turn.get("content", turn.get("value"))
-        if isinstance(content, list):  # text in parts, as chat APIs store it
-            parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-            content = "\n".join(part for part in parts if isinstance(part, str))
-        return (
-            self.text(role) if isinstance(role, str) else "",
-            self.text(content) if isinstance(content, str) else "",
-        )
+def _turn(turn: dict[str, Any]) -> Message:
+    """A turn with whatever it has. One without text keeps its place as an empty one, so that its neighbours are not
+    taken for a pair."""
+    role = turn.get("role", turn.get("from"))
+    content = turn.get("content", turn.get("value"))
+    if isinstance(content, list):  # text in parts, as chat APIs store it
+        parts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        content = "\n".join(part for part in parts if isinstance(part, str))
+    return Message(role if isinstance(role, str) else "", content if isinstance(content, str) else "")

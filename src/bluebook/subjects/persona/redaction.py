@@ -18,7 +18,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
-from bluebook.subjects.persona.announced import PASSWORD_WORDS, announced_identity, announced_key, announced_password
+from bluebook.subjects.persona.announced import may_announce, without_announced
 
 
 class Redacted(NamedTuple):
@@ -54,34 +54,36 @@ class _Rule(NamedTuple):
 
 def redact(text: str) -> Redacted:
     """`text` with every secret replaced by its placeholder; unchanged where there is none."""
-    kinds: set[str] = set()
-    if "PRIVATE KEY" in text:
-        text = _without_private_keys(text, kinds)
-    digits = _DIGIT.search(text) is not None
-    if digits and _LONG_WORD.search(text):
-        for rule in _TOKENS:
-            text = rule.apply(text, kinds)
-    for rule in _ADDRESSES[: None if "@" in text or "/" in text or "\\" in text else 0]:
-        text = rule.apply(text, kinds)
     lower = text.lower()
-    if any(word in lower for word in PASSWORD_WORDS):
-        text = announced_password(text, kinds)
-    if digits:
-        text = announced_key(text, lower, kinds)
-        text = announced_identity(text, lower, kinds)
-        if _NUMBER.search(text):
-            for rule in _NUMBERS:
-                text = rule.apply(text, kinds)
-    if "@" in text or (" at " in lower and " dot " in lower) or "[at]" in lower or "(at)" in lower:
-        for rule in _EMAILS:
-            text = rule.apply(text, kinds)
+    digits = _DIGIT.search(text) is not None
+    numbers = digits and _NUMBER.search(text) is not None
+    long_word = digits and len(max(text.split(), key=len)) >= 16
+    groups = (
+        long_word and _TOKENS,
+        ("/" in text or "\\" in text) and _PATHS,
+        (numbers or text.count(":") > 1) and _NUMBERS,
+        ("@" in text or (("at" in lower) and (" dot " in lower or "dot]" in lower or "dot)" in lower))) and _EMAILS,
+    )
+    announced = may_announce(lower, digits=digits, numbers=numbers)
+    key_block = "PRIVATE KEY" in text
+    if not (announced or key_block or any(groups)):
+        return Redacted(text, ())
+    kinds: set[str] = set()
+    if key_block:
+        text = _without_private_keys(text, kinds)
+    tokens, paths, number_rules, emails = groups
+    for rule in (*(tokens or ()), *(paths or ())):
+        text = rule.apply(text, kinds)
+    if announced:
+        text = without_announced(text, kinds)
+    for rule in (*(emails or ()), *(number_rules or ())):
+        text = rule.apply(text, kinds)
     return Redacted(text, tuple(sorted(kinds)))
 
 
-_DIGIT = re.compile(r"\d")
-_LONG_WORD = re.compile(r"[\w.-]{16}")
-# Five digits near each other, or a colon-separated address: the least that any number rule below asks for.
-_NUMBER = re.compile(r"(?:\d[ ().\-/\u00a0\u2011\u2013]{0,3}){5}|[0-9A-Fa-f]:[0-9A-Fa-f:]")
+_DIGIT = re.compile(r"[0-9]")
+# Five digits near each other: the least that any number rule below asks for.
+_NUMBER = re.compile(r"[0-9][ ().\-/\u00a0\u2011\u2013]{0,3}(?:[0-9][ ().\-/\u00a0\u2011\u2013]{0,3}){4}")
 
 # --- Private keys ---------------------------------------------------------------------------------------------------
 
@@ -199,7 +201,7 @@ def _home(match: re.Match[str]) -> str | None:
     return None if match["user"].lower() in {"shared", "public", "linuxbrew", "..."} else "[HOME_PATH]"
 
 
-_ADDRESSES: tuple[_Rule, ...] = (
+_PATHS: tuple[_Rule, ...] = (
     _Rule(
         "CREDENTIALS",
         ("://",),

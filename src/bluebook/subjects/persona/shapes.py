@@ -1,13 +1,12 @@
 """A memory to its turns, whatever shape it was stored in. The first shape that fits decides:
 
-    messages              [{role, content}…]
-    two fields            prompt + response, question + answer, userMessage + assistantResponse, content + response
-    questions, answers    a session's prompts and what was said to them
-    transcript            `User: … Assistant: …`, `Q: … A: …`, a chat export, `🤔 … 💭 …`, all in `content`
-    metadata              innerCuriosity, a card's two messages, a tool's inputs
+    messages              [{role, content}…] two fields            prompt + response, question + answer,
+    userMessage + assistantResponse, content + response questions, answers    a session's prompts and what was
+    said to them transcript            `User: … Assistant: …`, `Q: … A: …`, a chat export, `🤔 … 💭 …`, all in
+    `content` metadata              innerCuriosity, a card's two messages, a tool's inputs
 
-A text that only one side has said is not a pair, and neither is a tool event whose content merely repeats the tool's
-name: nothing is invented to complete them.
+A text that only one side has said is not a pair, and neither is a tool event whose content merely repeats the
+tool's name: nothing is invented to complete them.
 """
 
 from __future__ import annotations
@@ -38,7 +37,9 @@ _ROLES: dict[str, Role] = {
     "gpt": "assistant",
     "persona": "assistant",
 }
-_THINKING = re.compile(r"^\s*\U0001f914\s*(?P<user>.+?)\s*\n\s*\U0001f4ad\s*(?P<assistant>.+?)\s*$", re.DOTALL)
+_THINKING = re.compile(
+    r"^\s*\U0001f914\s*(?P<user>.+?)\s*\n\s*\U0001f4ad\s*(?P<assistant>.+?)\s*$", re.DOTALL
+)
 _TOOL_NOTE = re.compile(
     r"(?i)^\W*(?:(?:invok|execut|call|us|runn?)(?:ed|ing|es|e)?|ran|tool|skill|function|command|operator)\b.{0,12}?"
     r"(?:\b(?:skill|tool|function|command|action|call|invocation|result)s?\b|:)"
@@ -48,8 +49,12 @@ _TOOL_NOTE = re.compile(
 def turns(memory: Memory) -> list[Turn] | Reason:
     """Everything that was said, in order; or why there are no two sides."""
     if memory.messages:
-        said = [Turn(_ROLES.get(turn.role.strip().lower(), "other"), turn.content) for turn in memory.messages]
-        return said if any(turn.role == "assistant" and turn.text.strip() for turn in said) else Reason.NO_REPLY
+        said = [
+            Turn(_ROLES.get(turn.role.strip().lower(), "other"), turn.content) for turn in memory.messages
+        ]
+        return (
+            said if any(turn.role == "assistant" and turn.text.strip() for turn in said) else Reason.NO_REPLY
+        )
     for user, assistant in (
         (memory.prompt, memory.response),
         (memory.question, memory.answer),
@@ -75,7 +80,11 @@ def turns(memory: Memory) -> list[Turn] | Reason:
 def _two_fields(user: str, assistant: str) -> list[Turn] | Reason:
     if not user.strip():
         return Reason.EMPTY_FIELD
-    return [Turn("user", without_label(user)), Turn("assistant", assistant)] if assistant.strip() else Reason.NO_REPLY
+    return (
+        [Turn("user", without_label(user)), Turn("assistant", assistant)]
+        if assistant.strip()
+        else Reason.NO_REPLY
+    )
 
 
 def _without_content(memory: Memory) -> list[Turn] | Reason:
@@ -88,29 +97,30 @@ def _without_content(memory: Memory) -> list[Turn] | Reason:
 
 
 def _with_reply(content: str, reply: str) -> list[Turn]:
-    """Content and reply. A content that holds the talk so far is split; one that already ends in the reply too."""
+    """Content and reply. A content that holds the talk so far is split; one that already ends in the reply
+    too."""
     if "\n" in content:
         said = turns_of_transcript(content)
-        roles = [turn.role for turn in said]
-        if "user" in roles and "assistant" in roles:
+        if said:
             if said[-1].role == "user":
                 return [*said, Turn("assistant", reply)]
             if said[-1].text.strip() == reply.strip():
                 return said
-            return [Turn("user", content), Turn("assistant", reply)]
+            return [Turn("user", content), Turn("assistant", reply)]  # a transcript that the user shows
     return [Turn("user", without_label(content)), Turn("assistant", reply)]
 
 
 def _inside(content: str, metadata: Metadata | None) -> list[Turn] | Reason | None:
     """The turns that `content` itself holds, or that the metadata hold beside it."""
+    said = turns_of_transcript(content)
+    if said:
+        return said
     if "\n" in content:
         thinking = _THINKING.match(content)
         if thinking:
             return [Turn("user", thinking["user"]), Turn("assistant", thinking["assistant"])]
-        said = turns_of_transcript(content)
-        if {turn.role for turn in said} >= {"user", "assistant"}:
-            return said
-        export = turns_of_chat_export(content)
+        declared = metadata is not None and metadata.chat is not None
+        export = turns_of_chat_export(content, declared=declared)
         if export is not None:
             return export or Reason.NO_OWN_VOICE
     return _from_metadata(content, metadata) if metadata is not None else None
@@ -131,8 +141,11 @@ def _from_metadata(content: str, metadata: Metadata) -> list[Turn] | Reason | No
     note = content.startswith(metadata.toolName) or _TOOL_NOTE.match(content)
     if note or not isinstance(metadata.toolInputs, dict):
         return Reason.TOOL_EVENT
-    call = f"{metadata.toolName}({json.dumps(metadata.toolInputs, ensure_ascii=False, separators=(', ', ': '))})"
-    return [Turn("user", content), Turn("assistant", call)]
+    try:
+        inputs = json.dumps(metadata.toolInputs, ensure_ascii=False)
+    except RecursionError:
+        return Reason.NESTED_TOO_DEEPLY
+    return [Turn("user", content), Turn("assistant", f"{metadata.toolName}({inputs})")]
 
 
 def _session(questions: Any, answers: Any) -> list[Turn]:

@@ -1,6 +1,7 @@
 """Sorting more lines than fit in memory: sorted runs in temporary files, merged when they are read.
 
-A line is a sort key, a tab and anything without a newline. Memory stays at one run, however many lines there are.
+A line is a sort key, a tab and anything without a newline. Memory stays at one run, however many lines there
+are.
 """
 
 from __future__ import annotations

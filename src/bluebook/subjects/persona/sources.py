@@ -1,8 +1,9 @@
-"""Where memories lie: a folder with one file each, or a JSONL pack. One `Source` for every file, read one at a time.
+"""Where memories lie: a folder with one file each, or a JSONL pack. One `Source` for every file, read one at
+a time.
 
-A folder is walked in the order of its paths and every file below it counts, whatever its name; links are named and
-not followed, so nothing outside the folder is read. A pack line is `{"path": …, "memory": {…}}` or, for bytes that are
-no JSON, `{"path": …, "raw_b64": "…"}`; a line that is neither is named `PACK:LINE`.
+A folder is walked in the order of its paths and every file below it counts, whatever its name; links are
+named and not followed, so nothing outside the folder is read. A pack line is `{"path": …, "memory": {…}}` or,
+for bytes that are no JSON, `{"path": …, "raw_b64": "…"}`; a line that is neither is named `PACK:LINE`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def sources(raw: Path, max_bytes: int) -> Iterator[Source]:
     if raw.is_file():
         return _pack(raw, max_bytes)
     raise DataError(
-        raw, None, "not found; expected a folder of memories or a JSONL pack. Set `raw` in params.yaml to yours"
+        raw,
+        None,
+        "not found; expected a folder of memories or a JSONL pack. Set `raw` in params.yaml to yours",
     )
 
 
@@ -78,7 +81,8 @@ def _folder(root: Path, max_bytes: int) -> Iterator[Source]:
 
 
 def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str] | Reason]]:
-    """What lies in `folder`, in the order that whole paths have: a folder sorts as if its name ended in `/`."""
+    """What lies in `folder`, in the order that whole paths have: a folder sorts as if its name ended in
+    `/`."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda e: f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name)

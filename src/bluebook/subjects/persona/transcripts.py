@@ -1,9 +1,10 @@
 """A conversation inside one string: who said what.
 
-Two kinds. A *transcript* opens with a speaker's label (`User: … Assistant: …`, `Q: … A: …`); a label counts only at the
-start of a line and only next to the label it belongs with, so a reply that lists `A: first` stays whole. A *chat
-export* has one message a line, each with a time, an arrow or both (`[Mar 3, 08:10] ← Jonas: …`); there the persona is
-the one who exported it, and nobody else's words may become its voice.
+Two kinds. A *transcript* opens with a speaker's label (`User: … Assistant: …`, `**Q:** … **A:** …`); a label
+counts only at the start of a line and only next to the label it belongs with, so a reply that lists answers
+`A: …` stays whole. A *chat export* has one message a line, each with a time, an arrow or both
+(`[Mar 3, 08:10] ← Jonas: …`); there the persona is the one who exported it, and nobody else's words may
+become its voice.
 """
 
 from __future__ import annotations
@@ -21,62 +22,98 @@ class Turn(NamedTuple):
     text: str
 
 
-# Labels that belong together: who asks, who replies, and who is neither.
-_FAMILIES: tuple[tuple[str, str, str], ...] = (
-    (
-        "user|human|me|you|customer",
-        "assistant|ai|ai assistant|bot|chatbot|model|persona|agent|gpt|chatgpt|claude",
-        "system|tool|function|tool result|tool output|context",
-    ),
-    ("question|q", "answer|a", ""),
-    ("prompt|input", "response|reply|completion|output", ""),
-)
-_BOLD = r"(?:\*\*|__)?"
-
-
-def _pattern(names: str, *, start: str) -> re.Pattern[str]:
-    return re.compile(rf"{start}[ \t]*{_BOLD}({names}){_BOLD}[ \t]*:{_BOLD}[ \t]?", re.IGNORECASE)
-
-
-def _joined(*names: str) -> str:
-    return "|".join(sorted("|".join(filter(None, names)).split("|"), key=len, reverse=True))
-
-
 class _Labels(NamedTuple):
-    asks: frozenset[str]
-    replies: frozenset[str]
-    anywhere: re.Pattern[str]
+    """Labels that belong together: who asks, who replies, and who is neither."""
+
+    asks: tuple[str, ...]
+    replies: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    def role(self, label: str) -> Role:
+        return "user" if label in self.asks else "assistant" if label in self.replies else "other"
 
 
-_OF_LABEL: dict[str, _Labels] = {}
-for _family in _FAMILIES:
-    _labels = _Labels(
-        frozenset(_family[0].split("|")), frozenset(_family[1].split("|")), _pattern(_joined(*_family), start="(?m:^)")
+_TALK = _Labels(
+    ("user", "human", "me", "you", "customer"),
+    ("assistant", "ai", "ai assistant", "bot", "chatbot", "model", "persona", "agent", "gpt", "chatgpt"),
+    ("system", "tool", "function", "tool result", "tool output"),
+)
+_FAMILIES = (
+    _TALK,
+    _Labels(("question", "q"), ("answer", "a")),
+    _Labels(("prompt", "input"), ("response", "reply", "completion", "output")),
+)
+
+
+def _label(names: tuple[str, ...], start: str) -> re.Pattern[str]:
+    """`User:`, `**User:**`, `### User:`, `[User]:`, `User (10:02):` and the blank after it."""
+    any_name = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(
+        rf"{start}[ \t]*(?:#{{1,6}}[ \t]+)?[*_]{{0,2}}[\[(]?({any_name})[\])]?(?:[ \t]*\([^)\n]{{1,30}}\))?"
+        r"[*_]{0,2}[ \t]*[:：][*_]{0,2}[ \t]?",
+        re.IGNORECASE,
     )
-    _OF_LABEL.update({name: _labels for name in _joined(*_family).split("|")})
-_OPENING = _pattern(_joined(*(name for family in _FAMILIES for name in family)), start=r"\s*")
-_ASKING = _pattern(_joined(*(family[0] for family in _FAMILIES)), start=r"\s*")
+
+
+_LINE = r"(?m:^)"
+_OF_LABEL = {
+    name: (family, _label(family.asks + family.replies + family.others, _LINE))
+    for family in _FAMILIES
+    for name in family.asks + family.replies + family.others
+}
+_OPENING = _label(tuple(_OF_LABEL), r"\s*")
+_ASKING = _label(tuple(name for family in _FAMILIES for name in family.asks), r"\s*")
+_NAMED = re.compile(r"(?m)^[ \t]*([A-Z][\w'’.-]{1,19}(?: [A-Z][\w'’.-]{1,19})?)[ \t]*:[ \t]+")
+_REPLYING = _label(("assistant", "ai"), _LINE)
+_INLINE = re.compile(r"\s(Assistant|AI):[ \t]")
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
+_STRAIGHT = re.compile(r'(?P<opens>(?<![^\s(\[])"(?=\S))|"')
 
 
 def turns_of_transcript(text: str) -> list[Turn]:
-    """The turns of a transcript; none where `text` does not open with a speaker's label."""
+    """The turns of a transcript; none where `text` has not two sides."""
     opening = _OPENING.match(text)
     if opening is None:
+        named = _NAMED.match(text)
+        return _with_named_user(text, named) if named and _REPLYING.search(text) else []
+    name = opening[1].lower()
+    family, anywhere = _OF_LABEL[name]
+    marks = [(match.start(), match.end(), family.role(match[1].lower())) for match in anywhere.finditer(text)]
+    if family is _TALK and "assistant" not in {role for _, _, role in marks}:
+        marks = _named_reply(text, marks, name)
+    return _cut(text, marks)
+
+
+_Mark = tuple[int, int, Role]
+
+
+def _cut(text: str, marks: list[_Mark]) -> list[Turn]:
+    if not {"user", "assistant"} <= {role for _, _, role in marks}:
         return []
-    labels = _OF_LABEL[opening[1].lower()]
-    found = list(labels.anywhere.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [start for start, _, _ in marks[1:]] + [len(text)]
     return [
-        Turn(_role(match[1].lower(), labels), text[match.end() : end].strip("\r\n"))
-        for match, end in zip(found, ends, strict=True)
+        Turn(role, text[start:end].strip("\r\n")) for (_, start, role), end in zip(marks, ends, strict=True)
     ]
 
 
-def _role(label: str, labels: _Labels) -> Role:
-    if label in labels.asks:
-        return "user"
-    return "assistant" if label in labels.replies else "other"
+def _with_named_user(text: str, named: re.Match[str]) -> list[Turn]:
+    """`Ana: … Assistant: …`: the one who is not the assistant asks."""
+    asking = _label((named[1],), _LINE)
+    marks: list[_Mark] = [(match.start(), match.end(), "user") for match in asking.finditer(text)]
+    marks += [(match.start(), match.end(), "assistant") for match in _REPLYING.finditer(text)]
+    return _cut(text, sorted(marks))
+
+
+def _named_reply(text: str, marks: list[_Mark], name: str) -> list[_Mark]:
+    """`User: … Nova: …`: a user's label and one other name; or both labels on one line."""
+    if name not in {"user", "human"}:
+        return marks
+    known = {start for start, _, _ in marks}
+    named = [match for match in _NAMED.finditer(text) if match.start() not in known]
+    if len({match[1] for match in named}) == 1:
+        return sorted([*marks, *((match.start(), match.end(), "assistant") for match in named)])
+    inline = _INLINE.search(text)
+    return [*marks, (inline.start(), inline.end(), "assistant")] if inline and len(marks) == 1 else marks
 
 
 def without_label(text: str) -> str:
@@ -85,42 +122,62 @@ def without_label(text: str) -> str:
     if label is None:
         return text
     said = text[label.end() :].strip()
-    if len(said) > 1 and _QUOTES.get(said[0]) == said[-1] and said[0] not in said[1:-1]:
-        said = said[1:-1]
-    return said or text
+    return (said[1:-1] if _is_quoted(said) else said) or text
 
 
-_TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[\s\u202f]?[ap]\.?m\.?)?"
+def _is_quoted(said: str) -> bool:
+    """Do the first and the last mark quote the whole? In `"yes" and "no"` they do not."""
+    if len(said) < 3 or _QUOTES.get(said[0]) != said[-1]:
+        return False
+    if said[0] != '"':
+        return said[0] not in said[1:-1]
+    depth = 0
+    for mark in _STRAIGHT.finditer(said, 1, len(said) - 1):
+        depth += 1 if mark["opens"] else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+# --- Chat exports -------------------------------------------------------------------------------------------
+
+_TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:Z|[\s\u202f]?[ap]\.?m\.?)?"
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
-_STAMP = rf"(?:\[[^\]\n]{{0,30}}{_TIME}[^\]\n]{{0,12}}\]|{_DATE},?[ T\u202f]{_TIME}|{_TIME})"
+_STAMP = rf"[\[(][^\])\n]{{0,30}}{_TIME}[^\])\n]{{0,12}}[\])]|{_DATE}(?:,?[ \u202f]|T){_TIME}|{_TIME}"
 _ARROW = r"[\u2190\u2192\u21d0\u21d2\u2b05\u27a1]\ufe0f?|<-+|-+>|<<|>>"
+_SPEAKER = r"[ \t]*(?P<name>[^:\n]{1,40}?)[ \t]*:[ \t]"
+_DASH = r"(?:[-\u2013\u2014][ \t]+)?"
 _MESSAGE = re.compile(
-    rf"(?mi)^[\u200e\u200f]?(?:(?P<stamp>{_STAMP})[ \t]*(?:[-\u2013\u2014][ \t]+)?(?P<arrow>{_ARROW})?|(?P<bare>{_ARROW}))"
-    r"[ \t]*(?P<name>[^:\n]{1,40}?)[ \t]*:[ \t]"
+    rf"(?mi)^[\u200e\u200f]?(?:(?:{_STAMP})[ \t]*{_DASH}(?P<arrow>{_ARROW})?|(?P<bare>{_ARROW})){_SPEAKER}"
 )
+_PLAIN_MESSAGE = re.compile(rf"(?m)^{_SPEAKER}")
+_BEGINS = re.compile(r"(?mi)^[-=*# \t]*(?:conversation|messages|chat)[-=*# \t]*$")
 _OUTGOING = frozenset("\u2192\u21d2\u27a1")
 _SELF = frozenset({"me", "myself", "you", "i"})
-_ASSISTANTS = frozenset(_FAMILIES[0][1].split("|"))
 _NO_WORDS = re.compile(
-    r"(?i)^[\u200e<\[(]*(?:media|image|video|audio|voice message|sticker|gif|document|photo|contact card|attachment)"
+    r"(?i)^[\u200e<\[(]*(?:media|image|video|audio|voice message|sticker|gif|document|photo|contact card)"
     r"s? (?:omitted|attached|not included)[>\])]*$|^(?:this message was|you) deleted(?: this message)?\.?$"
     r"|^messages and calls are end-to-end encrypted|^missed (?:voice|video) call"
 )
 
 
-def turns_of_chat_export(text: str) -> list[Turn] | None:
+def turns_of_chat_export(text: str, *, declared: bool) -> list[Turn] | None:
     """The messages of a chat export, the exporter's own as `assistant`; None where `text` is no chat export.
 
-    An empty list means that nobody in it is the exporter."""
+    `declared` says that the metadata call it one; then a bare `Jonas: …` is a message too. An empty list
+    means that nobody in it is the exporter."""
     found = list(_MESSAGE.finditer(text))
     if len(found) < 2:
-        return None
-    ends = [match.start() for match in found[1:]] + [len(text)]
+        begins = _BEGINS.search(text)
+        if not declared and begins is None:
+            return None
+        found = list(_PLAIN_MESSAGE.finditer(text, begins.end() if begins else 0))
     own = list(map(_is_own, found))
     if not any(own):  # the log of a talk with an assistant, its times included
-        own = [_name(match) in _ASSISTANTS for match in found]
+        own = [_name(match) in _TALK.replies for match in found]
     if not any(own):
         return []
+    ends = [match.start() for match in found[1:]] + [len(text)]
     said: list[Turn] = []
     for match, end, mine in zip(found, ends, own, strict=True):
         words = text[match.end() : end].strip("\r\n")
@@ -130,7 +187,8 @@ def turns_of_chat_export(text: str) -> list[Turn] | None:
 
 
 def _is_own(message: re.Match[str]) -> bool:
-    arrow = message["arrow"] or message["bare"]
+    groups = message.groupdict()
+    arrow = groups.get("arrow") or groups.get("bare")
     if arrow:
         return arrow[0] in _OUTGOING or arrow.endswith(">")
     return _name(message) in _SELF

@@ -1,0 +1,127 @@
+"""What answering an exam costs: batched, and beside it one prompt at a time, with the same model and the same
+prompts.
+
+python benchmarks/answering.py [--items 256] [--batch 64] [--runs 3]
+
+The model has the shape of the embedded base in params.yaml and random weights. Prompts are 20 to 120 tokens;
+a reply ends at each token with probability 1 in 24 and at 96 tokens at the latest, about as curated memories
+do. Two ways are measured one at a time: the exam's own loop with a batch of 1, and the library's `generate`.
+The library in batches shows what the own loop is for. The best of the runs counts, because whatever else the
+machine does only slows them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from bluebook import params
+from bluebook.exams.answer import greedy
+
+STOP, PAD = 2, 0
+LIMIT = 96
+ENDS = 1 / 24
+
+Writer = Callable[[Sequence[list[int]]], int]  # prompts -> tokens written
+
+
+def _end_at_random(head: Any, inputs: tuple[torch.Tensor], logits: torch.Tensor) -> torch.Tensor:
+    """Random weights would never write the stop token. The hidden state's digits decide, so company changes
+    nothing much."""
+    chance = (inputs[0].double().sum(-1) * 1000) % 1.0
+    logits[..., STOP] = torch.where(chance < ENDS, 1e4, -1e4).to(logits)
+    return logits
+
+
+def _model(shape: params.EmbeddedParams) -> Qwen3ForCausalLM:
+    torch.manual_seed(7)
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.hidden,
+            intermediate_size=shape.intermediate,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.key_value_heads,
+            head_dim=shape.hidden // shape.heads,
+            max_position_embeddings=shape.context,
+            tie_word_embeddings=True,
+        )
+    ).eval()
+    model.lm_head.register_forward_hook(_end_at_random)
+    return model
+
+
+def _own(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
+    return sum(map(len, greedy(model, prompts, [LIMIT] * len(prompts), stop=STOP)))
+
+
+@torch.inference_mode()
+def _library(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
+    width = max(map(len, prompts))
+    ids = torch.tensor([[PAD] * (width - len(prompt)) + prompt for prompt in prompts])
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    written = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=LIMIT,
+        do_sample=False,
+        eos_token_id=STOP,
+        pad_token_id=PAD,
+    )[:, width:]
+    return int((written != PAD).sum())
+
+
+def _seconds(write: Writer, prompts: Sequence[list[int]], batch: int) -> tuple[float, int]:
+    started, tokens = time.perf_counter(), 0
+    for start in range(0, len(prompts), batch):
+        tokens += write(prompts[start : start + batch])
+    return time.perf_counter() - started, tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--items", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=params.Local().answer_batch)
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    shape = params.load().base.embedded
+    model = _model(shape)
+    rng = random.Random(1)
+    prompts = [
+        [rng.randrange(3, shape.vocabulary) for _ in range(rng.randint(20, 120))]
+        for _ in range(options.items)
+    ]
+    prompts.sort(key=len, reverse=True)
+    few = prompts[:: max(1, len(prompts) // 32)]  # one at a time is slow and even; every eighth will do
+    ways: dict[str, tuple[Writer, Sequence[list[int]], int]] = {
+        "library, one at a time": (lambda rows: _library(model, rows), few, 1),
+        "own loop, one at a time": (lambda rows: _own(model, rows), few, 1),
+        f"library, batches of {options.batch}": (
+            lambda rows: _library(model, rows),
+            prompts,
+            options.batch,
+        ),
+        f"own loop, batches of {options.batch}": (lambda rows: _own(model, rows), prompts, options.batch),
+    }
+    rates: dict[str, float] = {}
+    for _ in range(options.runs):
+        for name, (write, rows, batch) in ways.items():
+            seconds, _tokens = _seconds(write, rows, batch)
+            rates[name] = max(rates.get(name, 0.0), len(rows) / seconds)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {torch.get_num_threads()} threads")
+    slowest = min(rates.values())
+    for name, rate in rates.items():
+        print(f"{name:28} {rate:7.1f} items/s  {rate / slowest:5.1f} x")
+
+
+if __name__ == "__main__":
+    main()

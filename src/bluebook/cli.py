@@ -1,0 +1,318 @@
+"""The verbs that people type. Each imports what it needs when it runs: `bluebook --help` must not wait for
+torch.
+
+Exit codes: 0 success, 1 a finding (or what the message says went wrong), 2 wrong use. With --json a program
+can read the answer from stdout; messages for people go to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from bluebook.errors import BluebookError
+from bluebook.stage import QUIET
+
+if TYPE_CHECKING:
+    from bluebook.records import Answer
+    from bluebook.subjects.subject import Diagnostic, Subject
+
+ROOT = Path()
+BASE = Path("models/base")
+
+app = typer.Typer(
+    help="Teach a language model your structured language, and prove what it has learned.\n\n"
+    "Run it in the root of a Bluebook repository. `dvc repro` builds everything; these verbs look at it "
+    "and use it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # rich would double the time that --help takes
+    pretty_exceptions_enable=False,
+)
+
+
+def known_subject(name: str) -> str:
+    from bluebook.subjects import SUBJECTS
+
+    if name not in SUBJECTS:
+        raise typer.BadParameter(f"no subject {name!r}; there is {', '.join(sorted(SUBJECTS))}")
+    return name
+
+
+def readable(file: Path) -> Path:
+    if str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"{str(file)!r} is not a file")
+    return file
+
+
+SubjectName = Annotated[
+    str, typer.Argument(metavar="SUBJECT", callback=known_subject, help="Such as persona.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+File = Annotated[Path, typer.Argument(callback=readable, help="A file, or - for stdin.")]
+Existing = typer.Option(exists=True, dir_okay=False)
+
+
+@app.command()
+def ingest(
+    subject: SubjectName,
+    raw: Annotated[Path, typer.Option(exists=True, help="A folder of raw material, or a JSONL pack.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="Records are written here.")],
+    ledger: Annotated[Path, typer.Option(dir_okay=False, help="One line per input file is written here.")],
+) -> None:
+    """Read raw material into records and a ledger; RAW is never changed.
+
+    bluebook ingest persona --raw ~/memories --out records.jsonl --ledger ledger.jsonl
+    """
+    import tempfile
+
+    from bluebook.corpus import ingest as corpus
+
+    with tempfile.TemporaryDirectory() as scratch:
+        # The stage's samples for the report; nobody asked for them here.
+        counts = corpus.ingest(_load(subject), raw, out, ledger, Path(scratch) / "samples.jsonl")
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in counts["outcomes"].items())
+    print(f"{counts['files']:,} files: {outcomes}; {counts['records']:,} records")
+
+
+@app.command()
+def check(subject: SubjectName, file: File, json: Json = False) -> None:
+    """Parse and check a text in the subject's notation. Exit 1 when there is a finding.
+
+    bluebook check persona reply.txt
+
+    echo '<world>: Rain at noon.' | bluebook check persona -
+    """
+    from bluebook.records import encode
+
+    judge = _load(subject)
+    text = _read(file)
+    findings, constructs = _findings(judge, text)
+    if json:
+        told = {
+            "file": str(file),
+            "subject": subject,
+            "valid": not findings,
+            "constructs": constructs,
+            "diagnostics": findings,
+        }
+        print(encode(told).decode())
+    else:
+        for found in findings:
+            print(f"{file}:{_place(found)}")
+        if not findings:
+            print(
+                f"{file}: valid; "
+                + ", ".join(f"{name} {count}" for name, count in sorted(constructs.items()))
+            )
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def grade(
+    subject: SubjectName,
+    exam: Annotated[Path, Existing],
+    answers: Annotated[Path, Existing],
+    json: Json = False,
+) -> None:
+    """Grade any answers, from any model, against an exam (both JSONL).
+
+    bluebook grade persona --exam data/holdout/persona.jsonl --answers data/answers/persona.jsonl
+    """
+    from bluebook.exams.grade import grade_exam
+    from bluebook.records import Answer, ExamItem, encode, read_jsonl
+
+    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), list(read_jsonl(answers, Answer)))
+    if json:
+        print(encode({"mastery": graded.mastery, "grades": graded.grades}).decode())
+        return
+    from rich.console import Console
+
+    from bluebook.exams.table import mastery_table
+
+    Console().print(mastery_table(graded.mastery))
+
+
+@app.command()
+def ask(
+    subject: SubjectName,
+    prompt: Annotated[str, typer.Argument(help="A prompt in the subject's notation, or - for stdin.")] = "-",
+    json: Json = False,
+) -> None:
+    """Use the trained model. Its answer is checked; exit 1 when there is a finding.
+
+    bluebook ask persona '<thought>: the harbour was quiet this morning'
+    """
+    from bluebook.records import encode
+
+    judge = _load(subject)
+    answer = _reply(subject, _read(Path("-")) if prompt == "-" else prompt)
+    findings, _ = _findings(judge, answer.text)
+    if json:
+        told = {
+            "text": answer.text,
+            "finish": answer.finish,
+            "tokens": answer.tokens,
+            "diagnostics": findings,
+        }
+        print(encode(told).decode())
+    else:
+        print(answer.text)
+        for found in findings:
+            print(_place(found), file=sys.stderr)
+        if answer.finish != "stop":
+            print(f"the answer did not end by itself ({answer.finish})", file=sys.stderr)
+    raise typer.Exit(1 if findings or answer.finish != "stop" else 0)
+
+
+@app.command()
+def status(
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[SUBJECT]", callback=lambda name: name and known_subject(name))
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Mastery, gates and what is stale.
+
+    bluebook status persona
+    """
+    from bluebook import params
+    from bluebook.records import encode
+    from bluebook.reports.status import staleness, start_dvc, subject_status
+
+    names = [subject] if subject else sorted(params.load().subjects)
+    waiting = start_dvc(ROOT)  # slow to start, so it runs while the rest is read and shown
+    try:
+        statuses = {name: subject_status(ROOT, name) for name in names}
+        if not json:
+            from bluebook.reports.terminal import print_status
+
+            print_status(statuses)
+        stale = staleness(waiting)
+    finally:
+        waiting.kill()
+    if json:
+        print(encode({"subjects": statuses, "stale": stale.stages, "stale_error": stale.error}).decode())
+    else:
+        from bluebook.reports.terminal import print_staleness
+
+        print_staleness(stale)
+
+
+@app.command()
+def diff(
+    revision: Annotated[str, typer.Argument(metavar="REV", help="A commit, branch or tag.")],
+    other: Annotated[str | None, typer.Argument(metavar="[REV]", help="Without it: the work tree.")] = None,
+    json: Json = False,
+) -> None:
+    """Mastery per construct between two revisions, with significance; forgotten constructs first.
+
+    Exit 1 when a construct was forgotten.
+
+    bluebook diff HEAD~1
+
+    bluebook diff persona@v1.0.0 persona@v1.1.0
+    """
+    from bluebook.records import encode
+    from bluebook.reports.comparison import subject_changes
+
+    found = subject_changes(ROOT, revision, other)
+    if json:
+        print(encode(found).decode())
+    else:
+        from bluebook.reports.terminal import print_changes
+
+        print_changes(found)
+    forgotten = any(change.verdict == "forgotten" for one in found for change in one.changes)
+    raise typer.Exit(1 if forgotten else 0)
+
+
+def _load(name: str) -> Subject:
+    from bluebook import params, subjects
+
+    return subjects.load(name, params.load())
+
+
+def _read(file: Path) -> str:
+    """A text file, or stdin for `-`, as UTF-8, its last newline left out."""
+    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise BluebookError(
+            f"{file}:{line}: not UTF-8 at byte {error.start}; save the text as UTF-8"
+        ) from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _findings(judge: Subject, text: str) -> tuple[list[Diagnostic], dict[str, int]]:
+    """What is wrong with a text, a parse error included, and which constructs it uses."""
+    from bluebook.subjects.subject import Diagnostic, ParseError
+
+    try:
+        program = judge.parse(text)
+    except ParseError as error:
+        message = str(error).removeprefix(f"line {error.line}, column {error.column}: ")
+        return [Diagnostic(line=error.line, column=error.column, code="parse", message=message)], {}
+    return judge.check(program), dict(judge.constructs(program))
+
+
+def _place(found: Diagnostic) -> str:
+    return f"{found.line}:{found.column}: {found.code}: {found.message}"
+
+
+def _reply(subject: str, prompt: str) -> Answer:
+    """One answer by the way that exams are answered, so that what is seen here is what was graded."""
+    import tempfile
+
+    from bluebook import params
+    from bluebook.exams.answer import Candidate, answer
+    from bluebook.exams.partial import Partial
+    from bluebook.families import family_named
+    from bluebook.models import base_manifest, load_model, load_tokenizer
+    from bluebook.records import ExamItem
+    from bluebook.steps import Step
+
+    adapter = Path(f"models/adapters/{subject}")
+    candidate = Candidate(
+        name=subject,
+        model=load_model(BASE, adapter, params.load_local()),
+        tokenizer=load_tokenizer(BASE),
+        family=family_named(base_manifest(BASE).family),
+    )
+    item = ExamItem(
+        id="ask", exam="ask", version="0", kind="practice", prompt=prompt, reference="", constructs=[]
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        [found] = answer(
+            candidate,
+            [item],
+            max_new_tokens=params.load().subject(subject).exam.max_new_tokens,
+            batch=1,
+            partial=Partial(Path(scratch) / "ask.jsonl", "ask"),
+            running=Step("6.2", "Ask"),
+        )
+    return found
+
+
+def main() -> None:
+    """The console entry point."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        app(prog_name="bluebook")
+    except BluebookError as error:
+        _fail(error)
+
+
+def _fail(error: BluebookError) -> NoReturn:
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

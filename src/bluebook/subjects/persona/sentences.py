@@ -1,0 +1,145 @@
+"""Where sentences end, and how a reply is made short without cutting one.
+
+`sentences` splits at `.`, `!`, `?` and their kin in other scripts and at line ends; not after titles, abbreviations,
+initials and list numbers, and not where the text goes on in a small letter after an ellipsis or a closing quote.
+The parts joined give the text back, byte for byte. `trim` keeps whole sentences from the beginning. Code, JSON and
+calls are atomic: half of one is worth nothing.
+
+A full stop that may belong to an abbreviation ends nothing: a sentence too long costs a few words, one cut short is
+broken text in the training set.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CLOSERS = "\"'”’»›)\\]}*_`」』）】"  # they belong to the sentence before them
+# Every alternative begins with a lookbehind or a character that cannot repeat, so a long run is scanned once.
+_BOUNDARY = re.compile(
+    rf"[。！？｡]+[{_CLOSERS}]*\s*"  # no blank follows in Chinese and Japanese
+    rf"|(?<![.!?؟۔।…‽])(?P<stop>[.!?؟۔।…‽]+)[{_CLOSERS}]*(?:\s+|\Z)"
+    r"|(?<![ \t\r])[ \t\r]*(?P<line>\n)\s*"
+)
+_TITLES = frozenset(
+    "mr mrs ms mx dr prof rev hon st sr fr capt col gen lt sgt maj cmdr adm gov sen rep pres messrs mme mlle hr sra srta".split()
+)
+_ABBREVIATIONS = frozenset(
+    """e.g i.e eg ie cf vs viz etc approx ca incl excl dept univ nos vol vols pp ch eds jr inc ltd corp bros ave blvd
+    a.m p.m ph.d b.a m.a feb aug sept oct nov dec tues thurs z.b d.h u.a bzw usw ggf p.ej núm pág st""".split()
+)
+# These are words too; they abbreviate only before a number ("No. 5", "p. 12", "Jan. 3").
+_BEFORE_NUMBERS = frozenset("no p fig sec art nr op ext tel c ca jan mar apr jun jul sep mon wed fri sat sun".split())
+# What begins a sentence far more often than it follows an initial or an abbreviation.
+_OPENERS = frozenset(
+    """a after all also an and as at but by can did do for from had has have he her here his how however i if in is it
+    its let most my no not now of on one or our please she should so some such than that the their then there these
+    they this those though to was we well were what when where which while who why will with would yes yet you your
+    i'm i've i'd i'll it's that's he's she's we're they're you're there's don't""".split()
+)
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_WORD_AHEAD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, each with the blanks that follow it; joined they are `text`."""
+    parts: list[str] = []
+    start = 0
+    for match in _BOUNDARY.finditer(text):
+        if match.end() < len(text) and not _ends_sentence(text, match, start):
+            continue
+        parts.append(text[start : match.end()])
+        start = match.end()
+    if start < len(text):
+        parts.append(text[start:])
+    return parts
+
+
+def _ends_sentence(text: str, match: re.Match[str], start: int) -> bool:
+    """Does the boundary at `match` end the sentence that began at `start`? More text follows."""
+    following = text[match.end()]
+    if match["line"]:  # a line that was only wrapped goes on in a small letter
+        return match[0].count("\n") > 1 or not following.islower()
+    stop = match["stop"]
+    if stop is None or "\n" in match[0]:
+        return True
+    if stop != ".":
+        quoted = match.end("stop") < match.start() + len(match[0].rstrip())
+        trailing_off = stop[-1] in ".…" and stop != "?."
+        return not (following.islower() and (quoted or trailing_off))
+    return not _belongs_to_word(text, match, start, following)
+
+
+def _belongs_to_word(text: str, match: re.Match[str], start: int, following: str) -> bool:
+    """Is the full stop at `match` part of a title, an abbreviation, an initial or a list number?"""
+    before = text[max(start, match.start() - 40) : match.start()].split()
+    word = before[-1].lstrip("([{\"'“‘«—–/") if before else ""
+    if match.end("stop") < match.start() + len(match[0].rstrip()):  # a quote or bracket closes here
+        return following.islower()
+    lower = word.lower()
+    if len(before) == 1 and match.start() - start < 5 and (word.isdigit() or len(word) == 1):
+        return word != "I" or following.islower()  # "1. Fold the map", "a. …"
+    if lower in _BEFORE_NUMBERS and following.isdigit():
+        return True
+    if lower in _TITLES and word[:1].isupper():
+        return True
+    if word == "I":
+        return False
+    if lower in _ABBREVIATIONS or (_INITIALS.fullmatch(word) and (word[0].isupper() or "." in word)):
+        ahead = _WORD_AHEAD.match(text, match.end())
+        return not ahead or ahead[0][0].islower() or ahead[0].lower().replace("’", "'") not in _OPENERS
+    return False
+
+
+# --- Trimming -------------------------------------------------------------------------------------------------------
+
+# Where a reply may stop. Narrower than a sentence's end: after an ellipsis, a colon or an emoji it reads as cut off.
+_FULL_STOP = re.compile(r"(?<![.…])[.!?。！？][\"'”’»)\]*_`]*\Z|[!?。！？][.…]+\Z")
+
+
+def trim(text: str, *, max_sentences: int, max_words: int, prefer_words: int) -> str:
+    """The first sentences of `text`: at most `max_sentences`, and no more words than `prefer_words` or `max_words`.
+
+    At least one sentence always stands, however long; atomic text comes back whole. Words are what blanks separate."""
+    if is_atomic(text):
+        return text
+    limit = min(prefer_words, max_words)
+    words = stop = end = 0
+    for number, sentence in enumerate(sentences(text)):
+        words += len(sentence.split())
+        if stop and (number >= max_sentences or words > limit):
+            break
+        end += len(sentence)
+        if end == len(text) or _may_stop(text, end):
+            stop = end
+    return text[:stop].rstrip()
+
+
+def _may_stop(text: str, end: int) -> bool:
+    kept = text[:end].rstrip()
+    if _FULL_STOP.search(kept, max(0, len(kept) - 12)):
+        return True
+    return text.startswith("\n", len(kept)) and kept[-1:] not in ":,;…" and not kept.endswith("..")
+
+
+# --- Atomic texts ---------------------------------------------------------------------------------------------------
+
+_CALL_OR_JSON = re.compile(r"[\w\])]\(\s*[{\[]\s*[\"'{\[\]}\d]|[{\[,]\s*[\"'][\w $@.-]{1,64}[\"']\s*:|\w=\{[\"']")
+_WHOLE_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\([^\n]*\);?")
+_CODE_LINE = re.compile(
+    r"\s*(?:[$#>] \S|>>> |#!|sudo |def \w+\(|class \w+[(:]|import \w|from \w[\w.]* import |return\b.*;?$|const |let \w+ ?=|var \w+ ?="
+    r"|function\b|async |public |private |#include|(?:if|for|while|switch)\s*\(.*\{$|SELECT .+ FROM |INSERT INTO |UPDATE \w+ SET "
+    r"|(?:git|npm|pip|docker|cd|ls|mkdir|curl|apt|python3?|echo|export) [-\w./\"$]+|</?\w+[^>]*>\s*$|[})\]]+[;,]?$|.*[;{]$|@\w+|\w+\s*=\s*\S)"
+)
+
+
+def is_atomic(text: str) -> bool:
+    """Is `text` code, JSON or a call, or does it hold a code block? Such a text is never shortened."""
+    if "```" in text or "~~~" in text:
+        return True
+    if not any(mark in text for mark in "{[(=;$>"):
+        return False
+    bare = text.strip()
+    if _CALL_OR_JSON.search(bare) or _WHOLE_CALL.fullmatch(bare):
+        return True
+    lines = [line for line in bare.splitlines() if line.strip()]
+    return sum(_CODE_LINE.match(line) is not None for line in lines) * 2 > len(lines)

@@ -1,0 +1,93 @@
+"""Records and lessons to examples, split, and the holdout exam (step 1.4).
+
+python stages/compose.py SUBJECT
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bluebook import params, subjects
+from bluebook.artifacts import write_json, write_sidecar
+from bluebook.corpus.compose import compose
+from bluebook.errors import DataError
+from bluebook.records import ExamItem, Example, read_jsonl, read_numbered, write_jsonl
+from bluebook.stage import run
+from bluebook.steps import step
+from bluebook.subjects.subject import ParseError, Subject
+
+
+def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
+    """Every lesson of `folder` but the drafts, which nobody has promoted yet.
+
+    Raises DataError that names file and line of a lesson of another subject, one whose response does not
+    parse, and one that breaks a rule of the subject.
+    """
+    for file in sorted(folder.glob("*.jsonl")):
+        if file.name.endswith(".draft.jsonl"):
+            continue
+        for line, lesson in read_numbered(file, Example):
+            if lesson.subject != subject.name:
+                raise DataError(
+                    file, line, f"expected a lesson of {subject.name}, found one of {lesson.subject!r}"
+                )
+            try:
+                findings = subject.check(subject.parse(lesson.response))
+            except ParseError as error:
+                raise DataError(
+                    file, line, f"lesson {lesson.id}: the response does not parse: {error}"
+                ) from error
+            if findings:
+                first = findings[0]
+                raise DataError(
+                    file,
+                    line,
+                    f"lesson {lesson.id}: response line {first.line}, column {first.column}: {first.message} "
+                    f"({first.code}); correct the lesson or take it out",
+                )
+            yield lesson
+
+
+def read_exams(folder: Path) -> Iterator[ExamItem]:
+    for file in sorted(folder.glob("*.jsonl")):
+        yield from read_jsonl(file, ExamItem)
+
+
+def main(name: str) -> None:
+    settings = params.load()
+    mine = settings.subject(name)
+    subject = subjects.load(name, settings)
+    records = Path(f"data/records/{name}.jsonl")
+    lessons = Path(f"data/lessons/{name}")
+    exams = Path(f"data/exams/{name}")
+    examples = Path(f"data/examples/{name}.jsonl")
+    holdout = Path(f"data/holdout/{name}.jsonl")
+    with step("1.4", f"Compose {records}") as running:
+        composed = compose(
+            subject,
+            read_jsonl(records, subject.record_type),
+            list(read_lessons(lessons, subject)),
+            list(read_exams(exams)),
+            settings=mine.compose,
+            seed=settings.seed,
+        )
+        write_jsonl(examples, composed.examples)
+        write_jsonl(holdout, composed.holdout)
+        running.note(
+            f"{len(composed.examples)} examples, {len(composed.holdout)} holdout items, "
+            f"{len(composed.dropped)} dropped"
+        )
+    write_json(Path(f"metrics/{name}/compose.json"), composed.counts)
+    write_sidecar(
+        examples,
+        stage="compose",
+        inputs=[records, lessons, exams],
+        parameters={"seed": settings.seed, "compose": mine.compose},
+        counts=composed.counts,
+        packages=["rensa"],
+    )
+
+
+if __name__ == "__main__":
+    run(main)
