@@ -48,7 +48,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(
-        f"{options.items:,} items against {options.train:,} examples: {seconds:.1f} s, {grown:,.0f} MiB more at the peak"
+        f"{options.items:,} items against {options.train:,} examples: "
+        f"{seconds:.1f} s, {grown:,.0f} MiB more at the peak"
     )
 
 

@@ -35,9 +35,7 @@ def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
             try:
                 findings = subject.check(subject.parse(lesson.response))
             except ParseError as error:
-                raise DataError(
-                    file, line, f"lesson {lesson.id}: the response does not parse: {error}"
-                ) from error
+                raise DataError(file, line, f"lesson {lesson.id}: response {error}") from error
             if findings:
                 first = findings[0]
                 raise DataError(

@@ -50,7 +50,8 @@ HEADERS = (
 LLAMA3 = "{{ bos_token }}{% set turns = messages %}" + HEADERS
 LLAMA31 = (
     "{{ bos_token }}{% set date_string = date_string or '01 Jan 2031' %}"
-    "{% if messages[0].role == 'system' %}{% set s = messages[0].content | trim %}{% set turns = messages[1:] %}"
+    "{% if messages[0].role == 'system' %}"
+    "{% set s = messages[0].content | trim %}{% set turns = messages[1:] %}"
     "{% else %}{% set s = '' %}{% set turns = messages %}{% endif %}"
     "{{ '<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\n' }}"
     "{{ 'Today Date: ' + date_string + '\n\n' + s + '<|eot_id|>' }}" + HEADERS

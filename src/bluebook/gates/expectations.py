@@ -48,9 +48,9 @@ def judge(
     import great_expectations as gx
     import pandas as pd
 
-    frame = pd.DataFrame(
-        dict(zip(NAMES, (ids, places), strict=True)) | {one.name: one.values for one in checks}
-    )
+    # Data Docs writes what names a row into its page as it is, and an id may hold anything.
+    named = dict(zip(NAMES, ([html.escape(id) for id in ids], places), strict=True))
+    frame = pd.DataFrame(named | {one.name: one.values for one in checks})
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("datasets").add_dataframe_asset(subject)
@@ -70,7 +70,7 @@ def _expectation(check: Check) -> Any:
 
     told = {
         "column": check.name,
-        "description": f"{check.why}{_note(check)}",
+        "description": html.escape(f"{check.why}{_note(check)}", quote=False),
         "severity": _SEVERITY[check.severity],
         "meta": {"rule": check.name, "severity": check.severity},
     }
@@ -82,9 +82,11 @@ def _expectation(check: Check) -> Any:
 
 
 def _note(check: Check) -> str:
+    """What a reader of Data Docs needs beside the rule's reason."""
+    least = f" (at least {check.threshold:.1%} of the rows)" if check.kind == "share" else ""
     if check.waiver is not None:
-        return f" (waived: {check.waiver})"
-    return " (a warning only)" if check.severity == "warning" else ""
+        return f"{least} (waived: {check.waiver})"
+    return f"{least} (a warning only)" if check.severity == "warning" else least
 
 
 def _verdict(one: Any) -> Verdict:

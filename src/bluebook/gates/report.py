@@ -63,7 +63,7 @@ class GateReport(msgspec.Struct, kw_only=True):
 
 
 def metrics(report: GateReport) -> dict[str, Any]:
-    """The numbers for `dvc metrics diff`, which leaves out lists, and each rule in full for the report's page."""
+    """The numbers for `dvc metrics diff`, which leaves out lists, and each rule for the report's page."""
     return {
         "passed": int(report.passed),
         "rows": report.rows,

@@ -250,7 +250,7 @@ RULES: tuple[Rule, ...] = (
         over_budget,
     ),
     Rule(
-        "no_control_tokens",
+        "no_family_tokens",
         "no text holds a control token of any model family, which would end or open a turn",
         "neutralise the token where the subject reads its raw material",
         each(control_token),

@@ -1,4 +1,4 @@
-"""One pair through the rules: what is replaced, what is left, how long the reply may be, and what makes the id."""
+"""One pair through the rules: what is replaced, what is left, how long the reply is, and what makes the id."""
 
 from __future__ import annotations
 
@@ -14,15 +14,29 @@ from bluebook.subjects.persona.quota import Form
 POLICY = IngestPolicy(
     short_words=40, max_words=120, max_sentences=3, long_words=300, long_share=0.075, max_bytes=1_000_000
 )
-NOUNS = "keeper lock barge fog pump oar rope mast tide gull lamp wharf ferry crane buoy".split()
+NOUNS = (
+    "keeper",
+    "lock",
+    "barge",
+    "fog",
+    "pump",
+    "oar",
+    "rope",
+    "mast",
+    "tide",
+    "gull",
+    "lamp",
+    "wharf",
+    "ferry",
+)
 
 
 def prose(words: int) -> str:
     """Different words without a full stop between them."""
     verbs = ("saw", "left", "found", "wrote of", "lost", "sold", "mended")
+    nouns = [NOUNS[(n * n + 3 * n // 5) % 13] for n in range(3 * words)]
     said = " and ".join(
-        f"the {NOUNS[n % 15]} {verbs[n % 7]} a {NOUNS[(n * 4 + 1) % 15]} of {NOUNS[(n * 7 + 2) % 15]} {NOUNS[n * 11 % 13]}"
-        for n in range(words)
+        f"the {nouns[n]} {verbs[n % 7]} a {nouns[2 * n + 1]} of {nouns[3 * n + 1]}" for n in range(words - 1)
     )
     return " ".join(said.split()[:words])
 
@@ -135,7 +149,7 @@ def test_a_text_beyond_what_writers_store_is_too_large() -> None:
     assert curate(Pair("a", "a", "b " * 30_000), "dual", POLICY) is Reason.TOO_LARGE
 
 
-# --- Identity -----------------------------------------------------------------------------------------------------
+# --- Identity ---
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The mode policy: by type where the type leaves no doubt, else by metadata, and never by a part of a word."""
+"""The mode policy: by type where that leaves no doubt, else by metadata, and never by a part of a word."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_a_label_before_one_side(text: str, said: str) -> None:
 
 
 EXPORTS = [
-    "Chat with Jonas\n--- Conversation ---\n[Mar 3, 08:10 AM] ← Jonas: Late?\n[Mar 3, 08:11 AM] → Me: By an hour.",
+    "With Jonas\n--- Conversation ---\n[Mar 3, 08:10 AM] ← Jonas: Late?\n[Mar 3, 08:11] → Me: By an hour.",
     "[03.03.24, 08:10:33] Jonas: Late?\n[03.03.24, 08:11:02] Me: By an hour.",
     "3/3/24, 8:10 AM - Jonas: Late?\n3/3/24, 8:11 AM - You: By an hour.",
     "2024-03-03 08:10 Jonas: Late?\n2024-03-03 08:11 Me: By an hour.",

@@ -8,26 +8,41 @@ are said of passwords ("wrong", "required", "expired" …).
 from __future__ import annotations
 
 import re
+from functools import partial
 
 
 def may_announce(lower: str, *, digits: bool, numbers: bool) -> bool:
     """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each other."""
-    if any([word in lower for word in _PASSWORD_WORDS]) or not (lower.isascii() or "парол" not in lower):
-        return True
-    if digits and any([word in lower for word in _SHORT_NUMBER_WORDS]):
-        return True
-    return numbers and any([word in lower for word in _IDENTITY_WORDS])
+    return (
+        _names_password(lower)
+        or (digits and any([word in lower for word in _DIGIT_WORDS]))
+        or (numbers and any([word in lower for word in _IDENTITY_WORDS]))
+    )
 
 
 def without_announced(text: str, kinds: set[str]) -> str:
     """`text` with every announced secret replaced; the kinds found are added to `kinds`."""
-    return _identities(_keys(_passwords(text, kinds), kinds), kinds)
+    lower = text.lower()
+    if _names_password(lower) or "pin" in lower or " code" in lower:
+        text = _AFTERWARDS.sub(partial(_password_before, kinds), _PASSWORD.sub(partial(_password, kinds), text))
+    if any([word in lower for word in _DIGIT_WORDS]):
+        text = _KEY.sub(partial(_key, kinds), text)
+    if any([word in lower for word in _IDENTITY_WORDS]) or "cv" in lower:
+        text = _IDENTITY.sub(partial(_identity, kinds), text)
+    return text
 
 
-# One of these is in every lower-cased text that announces anything; the second list needs a digit, the third five.
-_PASSWORD_WORDS = ("passw", "passp", "passc", "pass:", "pass=", "pass =", "pwd", "kennwort", "contrase", "senha", "hasł", "de passe", "pw:")  # fmt: skip
-_SHORT_NUMBER_WORDS = ("pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature", "cvv", "cvc")  # fmt: skip
-_IDENTITY_WORDS = ("ssn", "social sec", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
+def _names_password(lower: str) -> bool:
+    if "pass" in lower and any([word in lower for word in _PASS_WORDS]):
+        return True
+    return "pwd" in lower or "pw:" in lower or "kennwort" in lower or "contrase" in lower or "senha" in lower or (
+        not lower.isascii() and ("hasł" in lower or "парол" in lower)
+    )
+
+
+_PASS_WORDS = ("passw", "passp", "passc", "passe", "pass:", "pass=", "pass =")
+_DIGIT_WORDS = ("pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature", "cvv", "cvc")  # fmt: skip
+_IDENTITY_WORDS = ("ssn", "social sec", "passport", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
 
 _VALUE = r"""(?P<value>"[^"\n]{3,64}"|'[^'\n]{3,64}'|`[^`\n]{3,64}`|“[^”\n]{3,64}”|[^\s"'`“”]{3,128})"""
 _OWNER = r"(?:my|our|the|his|her|their|your|its|that|this)"
@@ -36,7 +51,7 @@ _PASSWORD = re.compile(
         (?P<pass>pass)|(?P<pin>pin(?:[ ]?(?:code|number|no\.?))?|(?:verification|security|one-time|access|door|otp|2fa)[ ]code)
         |passw(?:or)?d|passphrase|passcode|pwd|pw|passwort|kennwort|contrase(?:ñ|n)a|mot[ ]de[ ]passe|senha|hasło|пароль)
       ["'`*_]{0,3}
-      (?:[ ](?:for|to|of|at|on|in)[ ][^.,:;!?=\n]{1,40}?)??
+      (?:[ ](?:for|to|of|at|on|in)[ ][^.,:;!?=\n]{1,40}?(?=\s?[:=]|[ ](?:is|was|remains|stays)[ ]))?
       (?:\s{0,3}(?P<sign>:=|=>|[:=：])(?!=)|[ ](?P<verb>is|was|ist|lautet|est|es|é|to|remains|stays|будет|это|->|→)(?:[ ]now)?(?:[ ]still)?:?|(?='s\s)'s|(?=[ ]))
       ["'`*_]{0,2}?\s{0,3})
     """
@@ -70,30 +85,26 @@ def _looks_random(value: str) -> bool:
     )
 
 
-def _passwords(text: str, kinds: set[str]) -> str:
-    """Passwords, pass phrases and PINs that a label announces, before or after."""
+def _password(kinds: set[str], match: re.Match[str]) -> str:
+    value = match["value"]
+    bare = value.rstrip(_TRAILING) if value[0] not in "\"'`“" else value
+    if _PLACEHOLDER.search(value) or not _is_password(match, bare):
+        return match[0]
+    kinds.add("PASSWORD")
+    return f"{match['label']}[PASSWORD]{value[len(bare) :]}"
 
-    def replace(match: re.Match[str]) -> str:
-        value = match["value"]
-        bare = value.rstrip(_TRAILING) if value[0] not in "\"'`“" else value
-        if not _is_password(match, bare):
-            return match[0]
-        kinds.add("PASSWORD")
-        return f"{match['label']}[PASSWORD]{value[len(bare) :]}"
 
-    def replace_before(match: re.Match[str]) -> str:
-        value = match["value"]
-        if _PLACEHOLDER.search(value) or not any(c.isdigit() for c in value):
-            return match[0]
-        kinds.add("PASSWORD")
-        return f"[PASSWORD]{match['label']}"
-
-    return _AFTERWARDS.sub(replace_before, _PASSWORD.sub(replace, text))
+def _password_before(kinds: set[str], match: re.Match[str]) -> str:
+    value = match["value"]
+    if _PLACEHOLDER.search(value) or not any(c.isdigit() for c in value):
+        return match[0]
+    kinds.add("PASSWORD")
+    return f"[PASSWORD]{match['label']}"
 
 
 def _is_password(match: re.Match[str], value: str) -> bool:
     core = value.strip("\"'`“”")
-    if len(core) < 3 or _PLACEHOLDER.search(core):
+    if len(core) < 3:
         return False
     if match["pin"]:
         return core.isdigit() and 4 <= len(core) <= 8
@@ -131,17 +142,12 @@ _KEY = re.compile(
     """
 )
 
-def _keys(text: str, kinds: set[str]) -> str:
-    """API keys and tokens without a known shape: label, sign, and a value of letters and digits."""
-
-    def replace(match: re.Match[str]) -> str:
-        value = match["value"].rstrip(".")
-        if not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
-            return match[0]
-        kinds.add("API_KEY")
-        return f"{match['label']}[API_KEY]{match['value'][len(value) :]}"
-
-    return _KEY.sub(replace, text)
+def _key(kinds: set[str], match: re.Match[str]) -> str:
+    value = match["value"].rstrip(".")
+    if not (any(c.isdigit() for c in value) and any(c.isalpha() for c in value)):
+        return match[0]
+    kinds.add("API_KEY")
+    return f"{match['label']}[API_KEY]{match['value'][len(value) :]}"
 
 
 _IDENTITY = re.compile(
@@ -155,15 +161,11 @@ _IDENTITY = re.compile(
     """
 )
 
-def _identities(text: str, kinds: set[str]) -> str:
-    """Numbers of persons and accounts, which have no shape of their own."""
 
-    def replace(match: re.Match[str]) -> str:
-        kind = next(name for name in ("SSN", "CVV", "ID_NUMBER", "ACCOUNT_NUMBER") if match[name])
-        digits = sum(c.isdigit() for c in match["value"])
-        if not (3 <= digits <= 4 if kind == "CVV" else digits >= 6 or kind == "SSN" and digits == 9):
-            return match[0]
-        kinds.add(kind)
-        return f"{match['label']}[{kind}]"
-
-    return _IDENTITY.sub(replace, text)
+def _identity(kinds: set[str], match: re.Match[str]) -> str:
+    kind = next(name for name in ("SSN", "CVV", "ID_NUMBER", "ACCOUNT_NUMBER") if match[name])
+    digits = sum(c.isdigit() for c in match["value"])
+    if not (3 <= digits <= 4 if kind == "CVV" else digits == 9 if kind == "SSN" else digits >= 6):
+        return match[0]
+    kinds.add(kind)
+    return f"{match['label']}[{kind}]"

@@ -157,14 +157,24 @@ _BARE_POINTER = re.compile(
     | same\ (?:again|for\ \w+(?:\ \w+)?|here\ but\ \w+)
     )\W*"""
 )
-_SIGNS = ("earlier", "above", "before", "previous", "prior", "already", "ago", "just now", "last", "preceding", "mentioned", "aforement")  # fmt: skip
 
 
 def leans_on_context(user: str, assistant: str) -> bool:
     """Does this pair of a split conversation make no sense without the turns before it?"""
-    reply = assistant.lower()
-    if any(sign in reply for sign in _SIGNS) and _REPLY_POINTS_BACK.search(assistant.replace("’", "'")):
+    reply = assistant.lower().replace("’", "'")
+    if any([sign in reply for sign in _REPLY_SIGNS]) and _REPLY_POINTS_BACK.search(reply):
         return True
-    if len(user) <= 80 and _BARE_POINTER.fullmatch(user.replace("’", "'")):
+    if len(user) > 400:
+        return False
+    said = user.lower().replace("’", "'")
+    if len(said) <= 80 and any([sign in said for sign in _POINTER_SIGNS]) and _BARE_POINTER.fullmatch(said):
         return True
-    return len(user) <= 400 and _USER_POINTS_BACK.search(user.replace("’", "'")) is not None
+    return any([sign in said for sign in _USER_SIGNS]) and _USER_POINTS_BACK.search(said) is not None
+
+
+# One of these is in every text that the pattern of the same name fits.
+_REPLY_SIGNS = ("earlier", "above", "before", "previous", "prior", "already", "ago", "just now", "last", "preceding", "first ", "aforement")  # fmt: skip
+_POINTER_SIGNS = ("first", "second", "third", "fourth", "fifth", "last", "next", "other", "former", "latter", "previous", "1st", "2nd",
+                  "3rd", "number", "option", "no", "it", "that", "this", "them", "those", "these", "the same", "again", "him", "her",
+                  "rest", "same", "exactly")  # fmt: skip
+_USER_SIGNS = ("you ", "you'", "we ", "i ", "earlier", "above", "just now", "before that", "previous", "your ", "my ", "our ")

@@ -157,8 +157,8 @@ _PUNCTUATION = "!\"#&'()*,-./:;?@[\\]_`{|}~"
 _BLANKS = bytes(c for c in range(128) if chr(c).isspace())
 _FOLDED = bytes.maketrans(bytes(range(65, 91)) + _BLANKS, bytes(range(97, 123)) + b" " * len(_BLANKS))
 _NO_DIGITS = bytes(c for c in range(128) if not chr(c).isdigit())
-# Dashes, quotation marks, dots and their kin, as UTF-8: one pass makes most typographic texts plain ASCII.
-_TYPOGRAPHIC = re.compile(rb"\xe2\x80[\x90-\xa7\xb0-\xbe]|\xe2\xb8[\xba\xbb]|\xc2[\xab\xbb\xb7]")
+# What most often keeps an English text from being plain ASCII.
+_TYPOGRAPHIC = tuple(mark.encode() for mark in "’‘“”—–…⸺·«»")
 _WORD = re.compile(r"\w+")
 _FIGURE = re.compile(rf"\d[{re.escape(_PUNCTUATION)}]\d".encode())
 _LOOSE = re.compile(rf"(?<!\d)[{re.escape(_PUNCTUATION)}]+|[{re.escape(_PUNCTUATION)}]+(?!\d)")
@@ -175,7 +175,8 @@ def normalise(text: str) -> bytes:
     punctuation keeps it, so that such texts do not all become one."""
     plain = text.encode("utf-8", "surrogatepass")
     if not plain.isascii():
-        plain = _TYPOGRAPHIC.sub(b"", plain)
+        for mark in _TYPOGRAPHIC:
+            plain = plain.replace(mark, b"")
         if not plain.isascii():
             return _other_scripts(text)
     if len(plain.translate(None, _NO_DIGITS)) > 1 and _FIGURE.search(plain):

@@ -162,7 +162,12 @@ _DISCLAIMING = re.compile(
     | (?:that|this|your\ request)\ (?:violates|goes\ against|is\ against)\ (?:my|our|the)\ (?:\w+\ )?(?:guidelines|polic(?:y|ies)|programming|terms)[^.!?\n]{{0,80}}
     )[^\w\n]*"""
 )
-_REFUSAL_SIGN = re.compile(r"(?i)\b(?:assist|comply|fulfil|help|request|conversation|content|advice|topic|such|AI|language model|knowledge|personal|trained|chatbot|real-?time|guidelines|polic)")
+# Every refusal begins with one of these and holds one of those.
+_REFUSAL_START = re.compile(
+    r"(?i)\W*(?:I\b|as |sorry|unfortunately|regrettably|my |please|that |this |your |but |note |however|of course|certainly|sure|absolutely|you )"
+)
+_REFUSAL_SIGNS = ("assist", "comply", "fulfil", "help", "request", "conversation", "content", "advice", "topic", "such", "knowledge",
+                  "personal", "trained", " ai", "language model", "chatbot", "artificial", "real-time", "guidelines", "polic", "training")  # fmt: skip
 _ADVISING = re.compile(
     r"""(?ix)(?:(?:I'm\ |I\ am\ )?sorry|I\ apologi[sz]e[^.!?\n]{0,60}|my\ apologies|unfortunately
     |(?:please\ |I\ (?:would\ )?(?:recommend|suggest|advise|encourage)\ (?:that\ )?(?:you\ (?:to\ )?)?|you\ (?:should|may\ want\ to|might\ want\ to)\ |it(?:'s|\ is)\ best\ to\ )
@@ -173,7 +178,10 @@ def is_refusal(reply: str) -> bool:
     """Nothing but refusals, disclaimers of an assistant, apologies and advice to ask someone else.
 
     A refusal with an offer ("… but I can order you a coffee") says something and is kept."""
-    if not _REFUSAL_SIGN.search(reply):
+    if not _REFUSAL_START.match(reply):
+        return False
+    lower = reply.lower()
+    if not any([sign in lower for sign in _REFUSAL_SIGNS]):
         return False
     refused = False
     for sentence in sentences(reply.replace("’", "'")):
@@ -204,10 +212,10 @@ def is_garbage(text: str) -> bool:
 def _is_repetition(text: str) -> bool:
     """At least seven words of which few differ, in phrases that follow on themselves; laughter and "no no no" are
     speech."""
-    words = text.lower().split()
+    words = text.split()
     if len(words) < 7 or len(set(words)) * 3 > len(words):
         return False
-    return _repeated_share(words) >= 0.6 and not _LAUGHTER.fullmatch(text)
+    return _repeated_share([word.lower() for word in words]) >= 0.6 and not _LAUGHTER.fullmatch(text)
 
 
 def _repeated_share(words: list[str]) -> float:

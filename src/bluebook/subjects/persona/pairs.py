@@ -11,10 +11,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-from bluebook.subjects.persona.noise import rejection
-
 from bluebook.subjects.persona.context import leans_on_context, strip_injected
 from bluebook.subjects.persona.memories import Reason
+from bluebook.subjects.persona.noise import is_self_notification
 from bluebook.subjects.persona.reading import Memory, Metadata
 from bluebook.subjects.persona.shapes import turns
 from bluebook.subjects.persona.transcripts import Turn, joined
@@ -71,11 +70,7 @@ def pairs(memory: Memory) -> list[Pair] | Reason:
 
 def _monologue(memory: Memory, reason: Reason) -> Reason:
     """A text without a reply may still be a program's own note, which is dropped and not merely unpaired."""
-    if (
-        reason is Reason.MONOLOGUE
-        and memory.content is not None
-        and rejection(memory.content, "") == "self_notification"
-    ):
+    if reason is Reason.MONOLOGUE and memory.content is not None and is_self_notification(memory.content):
         return Reason.SELF_NOTIFICATION
     return reason
 

@@ -61,8 +61,9 @@ def redact(text: str) -> Redacted:
     groups = (
         long_word and _TOKENS,
         ("/" in text or "\\" in text) and _PATHS,
-        (numbers or text.count(":") > 1) and _NUMBERS,
-        ("@" in text or (("at" in lower) and (" dot " in lower or "dot]" in lower or "dot)" in lower))) and _EMAILS,
+        numbers and _NUMBERS,
+        digits and (text.count(":") > 1 or text.count("-") > 4) and _HEX_NUMBERS,
+        ("@" in text or " dot " in lower or "dot]" in lower or "dot)" in lower) and _EMAILS,
     )
     announced = may_announce(lower, digits=digits, numbers=numbers)
     key_block = "PRIVATE KEY" in text
@@ -71,12 +72,12 @@ def redact(text: str) -> Redacted:
     kinds: set[str] = set()
     if key_block:
         text = _without_private_keys(text, kinds)
-    tokens, paths, number_rules, emails = groups
+    tokens, paths, decimal, hexadecimal, emails = groups
     for rule in (*(tokens or ()), *(paths or ())):
         text = rule.apply(text, kinds)
     if announced:
         text = without_announced(text, kinds)
-    for rule in (*(emails or ()), *(number_rules or ())):
+    for rule in (*(emails or ()), *(hexadecimal or ()), *(decimal or ())):
         text = rule.apply(text, kinds)
     return Redacted(text, tuple(sorted(kinds)))
 
@@ -144,6 +145,8 @@ def _digit_inside(kind: str) -> Callable[[re.Match[str]], str | None]:
 def _random_looking(match: re.Match[str]) -> str | None:
     """A long run of both cases and digits, in which no case or digit run is long, is not a word in any language."""
     run = match[0]
+    if run.islower() or run.isupper():  # hashes and UUIDs
+        return None
     changes = len(_CLASS_RUN.findall(run))
     return "[API_KEY]" if changes * 3 >= len(run) and sum(c.isdigit() for c in run) >= 4 else None
 
@@ -176,16 +179,17 @@ _TOKENS: tuple[_Rule, ...] = (
         r"npm_[A-Za-z0-9]{24,}",
         r"pypi-[\w-]{16,}",
         r"do[opr]_v1_[0-9a-f]{32,}",  # DigitalOcean
-        r"\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])",  # Telegram
         r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{24,}",  # Shopify
         r"dapi[0-9a-f]{32}",  # Databricks
         r"(?:gsk_|xai-|pplx-|r8_|lin_api_|ntn_|secret_|hvs\.|dp\.pt\.|ATATT|sq0[a-z]{3}-|EAA[A-Z])[\w=-]{20,}",
-        needs=("_", "-", ".", "AIza", "AC", "SK", ":", "dapi", "ATATT", "EAA"),
+        needs=("AIza", "ya29.", "GOCSPX-", "SG.", "AC", "SK", "hf_", "npm_", "pypi-", "_v1_", "shp", "dapi", "gsk_", "xai-", "pplx-",
+               "r8_", "lin_", "ntn_", "secret_", "hvs.", "dp.pt", "ATATT", "sq0", "EAA"),  # fmt: skip
     ),
+    _token("API_KEY", r"\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", needs=(":AA",)),  # Telegram
     _Rule("API_KEY", ("sk-", "key-"), re.compile(_START + r"(?:sk|key)-[\w-]{16,}"), _digit_inside("API_KEY")),
     _Rule(
         "TOKEN",
-        (),
+        ("earer ", "EARER ", "asic ", "oken "),
         re.compile(r"(?i)(\b(?:bearer|basic|authorization:\s*token)\s+)[\w.~+/=-]{12,}"),
         lambda match: f"{match[1]}[TOKEN]" if _DIGIT.search(match[0]) else None,
     ),
@@ -299,43 +303,48 @@ def _phone(match: re.Match[str]) -> str | None:
     return "[PHONE]" if 8 <= digits <= 15 else None
 
 
+_PHONE_LABEL = re.compile(
+    r"(?i)\b(?:phone|telephone|tel|mobile|cell|call|text|ring|fax|whatsapp|dial|(?:my|his|her|our|their|your) number)\b"
+    r"(?: (?:me|us|him|her|them|my|the|number|no|is|at|on|phone|cell|mobile))*\.?:? *\+?\Z"
+)
+
+
+def _called_phone(match: re.Match[str]) -> str | None:
+    """Digits without the shape of a telephone number, which a word before them calls one."""
+    called = _PHONE_LABEL.search(match.string, max(0, match.start() - 40), match.start())
+    return "[PHONE]" if called and 7 <= sum(c.isdigit() for c in match[0]) <= 13 else None
+
+
 _S = _SEPARATOR
 _EDGE = r"(?<![\w#$€£.,/:+-])"  # not inside a word, an amount, an id, a date or a decimal
 _NUMBERS: tuple[_Rule, ...] = (
     _Rule("IBAN", (), re.compile(r"(?<![\w-])[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,40}"), _iban),
     _Rule("CREDIT_CARD", (), re.compile(rf"(?<![\w.#-])\d(?:{_S}?\d){{12,18}}(?![\w-]|\.\d|{_S}\d)"), _card),
     _Rule("SSN", ("-", "\u2011", "\u2013"), re.compile(r"(?<![\w-])\d{3}([-\u2011\u2013])\d{2}\1\d{4}(?![\w-])")),
-    _Rule("MAC", (":", "-"), re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")),
     _Rule(
         "IPV4",
         (".",),
         re.compile(r"(?<![\w.-])(?<!version )(?<!release )(?<!build )(?<!§ )\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)"),
         _ipv4,
     ),
-    _Rule("IPV6", (":",), re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{3,39}(?:\.\d[\d.]*)?(?![\w:])"), _ipv6),
     _Rule(
         "PHONE",
         (),
         re.compile(
-            rf"(?<![\w+])\+[1-9](?:[ ().\-/\u00a0\u2011\u2013]{{0,2}}\d){{7,15}}(?!\w)"  # +44 20 7946 0958
+            rf"(?=[+(0-9])(?:(?<![\w+])\+[1-9](?:[ ().\-/\u00a0\u2011\u2013]{{0,2}}\d){{7,15}}(?!\w)"  # +44 20 7946 0958
             rf"|{_EDGE}(?:1{_S})?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}(?![\w-]|\.\d|/\d)"  # (555) 010-4477
             rf"|{_EDGE}\(?0\d{{1,4}}\)?[ \u00a0/-]\d{{3,4}}[ \u00a0-]?\d{{3,5}}(?![\w-]|\.\d|/\d)"  # 020 7946 0958
             rf"|{_EDGE}0\d(?:[ .\u00a0-]\d\d){{4}}(?![\w-]|\.\d)"  # 06 12 34 56 78
             rf"|{_EDGE}00[1-9](?:[ \u00a0/-]?\d){{8,13}}(?![\w-]|\.\d)"  # 0049 151 23456789
-            rf"|{_EDGE}0\d{{2,4}}[ \u00a0/-]\d{{5,8}}(?![\w-]|\.\d)"  # 0151 23456789
+            rf"|{_EDGE}0\d{{2,4}}[ \u00a0/-]\d{{5,8}}(?![\w-]|\.\d))"  # 0151 23456789
         ),
         _phone,
     ),
-    _Rule(
-        "PHONE",
-        (),
-        re.compile(
-            r"(?i)(\b(?:phone|telephone|tel|mobile|cell|call|text|ring|fax|whatsapp|dial|number)\b"
-            r"(?: (?:me|us|him|her|them|my|the|number|no|is|at|on|phone|cell|mobile))*\.?:? *\+?)"
-            rf"(\(?\d{{2,5}}\)?(?:{_S}?\d){{5,10}})(?![\w-]|\.\d)"
-        ),
-        lambda match: f"{match[1].rstrip('+')}[PHONE]" if 7 <= sum(c.isdigit() for c in match[2]) <= 13 else None,
-    ),
+    _Rule("PHONE", (), re.compile(rf"(?<![\w#$€£.,-])\(?[0-9]{{2,5}}\)?(?:{_S}?\d){{5,10}}(?![\w-]|\.\d)"), _called_phone),
+)
+_HEX_NUMBERS: tuple[_Rule, ...] = (
+    _Rule("MAC", (":", "-"), re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")),
+    _Rule("IPV6", (":",), re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{3,39}(?:\.\d[\d.]*)?(?![\w:])"), _ipv6),
 )
 
 # --- Mail addresses -------------------------------------------------------------------------------------------------
@@ -358,10 +367,11 @@ _EMAILS: tuple[_Rule, ...] = (
     ),
     _Rule(
         "EMAIL",
-        ("at", "AT", "At"),
+        ("dot", "DOT", "Dot"),
         re.compile(
-            r"(?i)(?<![\w.%+-])[\w.%+-]{1,64}\s?(?:[\[({<]\s?at\s?[\])}>]|\sat\s)\s?[\w-]{1,63}"
-            r"(?:\s?(?:[\[({<]\s?dot\s?[\])}>]|\sdot\s)\s?[\w-]{2,24}){1,3}"
+            r"(?i)(?<![\w.%+-])[\w.%+-]{1,64}(?:"
+            r"\s?[\[({<]\s?at\s?[\])}>]\s?[\w-]{1,63}(?:\s?[\[({<]\s?dot\s?[\])}>]\s?[\w-]{2,24}){1,3}"
+            r"|\sat\s(?!(?:the|a|an|this|that|my|your)\b)[\w-]{1,63}(?:\sdot\s[\w-]{2,24}){0,2}\sdot\s(?:com|org|net|edu|gov|io|co|de|fr|uk|pl|eu|me))\b"
         ),
     ),
 )

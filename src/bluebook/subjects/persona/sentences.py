@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 
 _CLOSERS = "\"'”’»›)\\]}*_`」』）】"  # they belong to the sentence before them
-# Every alternative begins with a lookbehind or a character that cannot repeat, so a long run is scanned once.
+_STOPS = ".!?؟۔।…‽"
+# Every alternative begins with a character of its own, which lets the search skip to it; the lookbehind keeps a long
+# run of stops from being tried again from each of its characters.
 _BOUNDARY = re.compile(
-    rf"[。！？｡]+[{_CLOSERS}]*\s*"  # no blank follows in Chinese and Japanese
-    rf"|(?<![.!?؟۔।…‽])(?P<stop>[.!?؟۔।…‽]+)[{_CLOSERS}]*(?:\s+|\Z)"
-    r"|(?<![ \t\r])[ \t\r]*(?P<line>\n)\s*"
+    rf"(?P<stop>[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*)[{_CLOSERS}]*(?:\s+|\Z)"
+    rf"|[。！？｡]+[{_CLOSERS}]*\s*"  # no blank follows in Chinese and Japanese
+    r"|(?P<line>\n)\s*"
 )
 _TITLES = frozenset(
     "mr mrs ms mx dr prof rev hon st sr fr capt col gen lt sgt maj cmdr adm gov sen rep pres messrs mme mlle hr sra srta".split()

@@ -55,7 +55,8 @@ def _label(names: tuple[str, ...], start: str) -> re.Pattern[str]:
     )
 
 
-_LINE = r"(?m:^)"
+# A line starts with a newline in a text that is given one in front; `(?m)^` would be tried at every character.
+_LINE = r"\n"
 _OF_LABEL = {
     name: (family, _label(family.asks + family.replies + family.others, _LINE))
     for family in _FAMILIES
@@ -63,7 +64,7 @@ _OF_LABEL = {
 }
 _OPENING = _label(tuple(_OF_LABEL), r"\s*")
 _ASKING = _label(tuple(name for family in _FAMILIES for name in family.asks), r"\s*")
-_NAMED = re.compile(r"(?m)^[ \t]*([A-Z][\w'’.-]{1,19}(?: [A-Z][\w'’.-]{1,19})?)[ \t]*:[ \t]+")
+_NAMED = re.compile(r"\n[ \t]*([A-Z][\w'’.-]{1,19}(?: [A-Z][\w'’.-]{1,19})?)[ \t]*:[ \t]+")
 _REPLYING = _label(("assistant", "ai"), _LINE)
 _INLINE = re.compile(r"\s(Assistant|AI):[ \t]")
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
@@ -73,46 +74,48 @@ _STRAIGHT = re.compile(r'(?P<opens>(?<![^\s(\[])"(?=\S))|"')
 def turns_of_transcript(text: str) -> list[Turn]:
     """The turns of a transcript; none where `text` has not two sides."""
     opening = _OPENING.match(text)
+    lines = f"\n{text.lstrip()}"
     if opening is None:
-        named = _NAMED.match(text)
-        return _with_named_user(text, named) if named and _REPLYING.search(text) else []
+        named = _NAMED.match(lines) if ":" in text[:60] else None
+        return _with_named_user(lines, named[1]) if named and _REPLYING.search(lines) else []
     name = opening[1].lower()
     family, anywhere = _OF_LABEL[name]
-    marks = [(match.start(), match.end(), family.role(match[1].lower())) for match in anywhere.finditer(text)]
-    if family is _TALK and "assistant" not in {role for _, _, role in marks}:
-        marks = _named_reply(text, marks, name)
-    return _cut(text, marks)
+    marks = [
+        (match.start(), match.end(), family.role(match[1].lower())) for match in anywhere.finditer(lines)
+    ]
+    if name in {"user", "human"} and "assistant" not in {role for _, _, role in marks}:
+        marks = _with_named_reply(lines, marks)
+    return _cut(lines, marks)
 
 
 _Mark = tuple[int, int, Role]
 
 
-def _cut(text: str, marks: list[_Mark]) -> list[Turn]:
+def _cut(lines: str, marks: list[_Mark]) -> list[Turn]:
     if not {"user", "assistant"} <= {role for _, _, role in marks}:
         return []
-    ends = [start for start, _, _ in marks[1:]] + [len(text)]
+    ends = [start for start, _, _ in marks[1:]] + [len(lines)]
     return [
-        Turn(role, text[start:end].strip("\r\n")) for (_, start, role), end in zip(marks, ends, strict=True)
+        Turn(role, lines[start:end].strip("\r\n")) for (_, start, role), end in zip(marks, ends, strict=True)
     ]
 
 
-def _with_named_user(text: str, named: re.Match[str]) -> list[Turn]:
+def _with_named_user(lines: str, name: str) -> list[Turn]:
     """`Ana: … Assistant: …`: the one who is not the assistant asks."""
-    asking = _label((named[1],), _LINE)
-    marks: list[_Mark] = [(match.start(), match.end(), "user") for match in asking.finditer(text)]
-    marks += [(match.start(), match.end(), "assistant") for match in _REPLYING.finditer(text)]
-    return _cut(text, sorted(marks))
+    marks: list[_Mark] = [
+        (match.start(), match.end(), "user") for match in _label((name,), _LINE).finditer(lines)
+    ]
+    marks += [(match.start(), match.end(), "assistant") for match in _REPLYING.finditer(lines)]
+    return _cut(lines, sorted(marks))
 
 
-def _named_reply(text: str, marks: list[_Mark], name: str) -> list[_Mark]:
+def _with_named_reply(lines: str, marks: list[_Mark]) -> list[_Mark]:
     """`User: … Nova: …`: a user's label and one other name; or both labels on one line."""
-    if name not in {"user", "human"}:
-        return marks
     known = {start for start, _, _ in marks}
-    named = [match for match in _NAMED.finditer(text) if match.start() not in known]
+    named = [match for match in _NAMED.finditer(lines) if match.start() not in known]
     if len({match[1] for match in named}) == 1:
         return sorted([*marks, *((match.start(), match.end(), "assistant") for match in named)])
-    inline = _INLINE.search(text)
+    inline = _INLINE.search(lines)
     return [*marks, (inline.start(), inline.end(), "assistant")] if inline and len(marks) == 1 else marks
 
 
@@ -148,10 +151,10 @@ _ARROW = r"[\u2190\u2192\u21d0\u21d2\u2b05\u27a1]\ufe0f?|<-+|-+>|<<|>>"
 _SPEAKER = r"[ \t]*(?P<name>[^:\n]{1,40}?)[ \t]*:[ \t]"
 _DASH = r"(?:[-\u2013\u2014][ \t]+)?"
 _MESSAGE = re.compile(
-    rf"(?mi)^[\u200e\u200f]?(?:(?:{_STAMP})[ \t]*{_DASH}(?P<arrow>{_ARROW})?|(?P<bare>{_ARROW})){_SPEAKER}"
+    rf"(?i)\n[\u200e\u200f]?(?:(?:{_STAMP})[ \t]*{_DASH}(?P<arrow>{_ARROW})?|(?P<bare>{_ARROW})){_SPEAKER}"
 )
-_PLAIN_MESSAGE = re.compile(rf"(?m)^{_SPEAKER}")
-_BEGINS = re.compile(r"(?mi)^[-=*# \t]*(?:conversation|messages|chat)[-=*# \t]*$")
+_PLAIN_MESSAGE = re.compile(rf"\n{_SPEAKER}")
+_BEGINS = re.compile(r"(?i)\n[-=*# \t]*(?:conversation|messages|chat)[-=*# \t]*(?=\n)")
 _OUTGOING = frozenset("\u2192\u21d2\u27a1")
 _SELF = frozenset({"me", "myself", "you", "i"})
 _NO_WORDS = re.compile(
@@ -166,21 +169,22 @@ def turns_of_chat_export(text: str, *, declared: bool) -> list[Turn] | None:
 
     `declared` says that the metadata call it one; then a bare `Jonas: …` is a message too. An empty list
     means that nobody in it is the exporter."""
-    found = list(_MESSAGE.finditer(text))
+    lines = f"\n{text}"
+    found = list(_MESSAGE.finditer(lines))
     if len(found) < 2:
-        begins = _BEGINS.search(text)
+        begins = _BEGINS.search(lines)
         if not declared and begins is None:
             return None
-        found = list(_PLAIN_MESSAGE.finditer(text, begins.end() if begins else 0))
+        found = list(_PLAIN_MESSAGE.finditer(lines, begins.end() if begins else 0))
     own = list(map(_is_own, found))
     if not any(own):  # the log of a talk with an assistant, its times included
         own = [_name(match) in _TALK.replies for match in found]
     if not any(own):
         return []
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [match.start() for match in found[1:]] + [len(lines)]
     said: list[Turn] = []
     for match, end, mine in zip(found, ends, own, strict=True):
-        words = text[match.end() : end].strip("\r\n")
+        words = lines[match.end() : end].strip("\r\n")
         if not _NO_WORDS.match(words):
             said.append(Turn("assistant" if mine else "user", words))
     return said
