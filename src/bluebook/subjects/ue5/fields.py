@@ -1,0 +1,185 @@
+"""Fields inside a line of an export: `(Key=value,Key="va,(l)ue",Key=(nested,…),)`.
+
+Strings hide brackets, commas and equals signs, and a backslash hides a quote, so nothing here splits a line before
+it knows where the strings are. No function recurses: nesting is as deep as the input says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# A string with its closing quote, or without it as far as the text goes.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.S)
+_REST_OF_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
+_MARK = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[(),"]', re.S)
+_BRACKET = re.compile(r"[(),]")
+_ESCAPE = re.compile(r"\\(.)", re.S)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+_PARTNER = {'"': '"', "(": ")"}
+_REFERENCE = re.compile(r"""(?P<kind>[\w/.\-]*)'"?(?P<path>[^'"]*)"?'""")
+_LAST_STRING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*\)$', re.S)
+_TEXT = ("NSLOCTEXT(", "LOCTEXT(", "INVTEXT(", "LOCGEN_")
+
+Value = str | dict[str, "Value"] | list["Value"]
+
+
+class ObjectReference(NamedTuple):
+    """`Class'"/Game/A.B"'` or `"/Script/M.Class'/Game/A.B'"`: the class as written, and the path."""
+
+    kind: str
+    path: str
+
+
+def continues(part: str, quoted: bool, depth: int) -> tuple[bool, int]:
+    """Whether a string, and how many brackets, are open after `part`, given what was open before it."""
+    start = 0
+    if quoted:
+        closing = _REST_OF_STRING.match(part)
+        if closing is None:
+            return True, depth
+        start = closing.end()
+    endings: list[str] = _STRING.findall(part, start)
+    bare = _STRING.sub("", part[start:])
+    return bool(endings) and not endings[-1], depth + bare.count("(") - bare.count(")")
+
+
+def split(text: str) -> tuple[list[str], bool]:
+    """The parts of the first bracket in `text`, cut at its own commas, and whether that bracket closes."""
+    parts: list[str] = []
+    depth = start = 0
+    for mark in _marks(text):
+        sign = mark.group()
+        if sign == "(":
+            depth += 1
+            if depth == 1:
+                start = mark.end()
+        elif depth and sign == ")":
+            depth -= 1
+            if not depth:
+                parts.append(text[start : mark.start()])
+                return parts, True
+        elif depth == 1:
+            parts.append(text[start : mark.start()])
+            start = mark.end()
+    parts.append(text[start:])
+    return parts, False
+
+
+def fields(text: str) -> dict[str, str]:
+    """The raw values of `(Key=value,…)` by key, in order. Where a key is given twice, the first one counts."""
+    found: dict[str, str] = {}
+    for part in split(text)[0]:
+        key, equals, value = part.partition("=")
+        if equals:
+            found.setdefault(key.strip(), value)
+    return found
+
+
+def peek(text: str, key: str) -> str | None:
+    """What stands inside the quotes or brackets of the field `key` of `(Key=value,…)`, by counting alone.
+
+    `key` ends in its equals sign. An empty string where there is no such field; None where only `fields` can tell.
+    Ten times as fast as `fields`, and most pins are asked for one or two fields only."""
+    at = text.find(key)
+    if at < 0:
+        return ""
+    start = at + len(key)
+    partner = _PARTNER.get(text[start : start + 1])
+    if partner is None or text[at - 1] not in ",(" or not _is_field(text, at):
+        return None
+    stop = text.find(partner, start + 1)
+    inside = text[start + 1 : stop]
+    if stop < 0 or "\\" in inside or (partner == ")" and ("(" in inside or '"' in inside)):
+        return None
+    return inside
+
+
+def _is_field(text: str, at: int) -> bool:
+    """Whether `at` is outside strings and inside one bracket."""
+    if text.find("\\", 0, at) < 0 and text.count("(", 0, at) - text.count(")", 0, at) == 1:
+        return text.count('"', 0, at) % 2 == 0
+    return continues(text[:at], False, 0) == (False, 1)
+
+
+def unquote(value: str) -> str:
+    """The text of a quoted value, escapes resolved; any other value without the blanks around it."""
+    value = value.strip()
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    if "\\" not in value:
+        return value[1:-1]
+    return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), value[1:-1])
+
+
+def quote(text: str) -> str:
+    """`text` as a quoted value, the inverse of `unquote`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"'
+
+
+def reference(value: str) -> ObjectReference | None:
+    """The object that a value names, in either spelling, or by its path alone; None for `None` and no value."""
+    value = unquote(value)
+    found = _REFERENCE.fullmatch(value)
+    if found:
+        return ObjectReference(found["kind"], found["path"])
+    return ObjectReference("", value) if value and value != "None" else None
+
+
+def localised(value: str) -> str:
+    """The text that people see: the last string of `NSLOCTEXT("space", "key", "text")` and its relatives."""
+    value = value.strip()
+    last = _LAST_STRING.search(value) if value.startswith(_TEXT) else None
+    return unquote(last[1] if last else value)
+
+
+def structure(text: str) -> Value:
+    """A value in full: a dict for `(Key=value,…)`, a list for `(value,…)`, the raw text for anything else.
+
+    `(Key=1,2)` mixes both and stays raw text; so does a bracket that never closes."""
+    # Each task is a value still to be cut, and where the result goes.
+    whole: list[Value] = [text]
+    tasks: list[tuple[str, dict[str, Value] | list[Value], str | int]] = [(text, whole, 0)]
+    while tasks:
+        raw, owner, place = tasks.pop()
+        value = raw.strip()
+        made = _opened(value)
+        owner[place] = value if made is None else made  # type: ignore[call-overload, index]
+        if isinstance(made, dict):
+            tasks += [(str(inner), made, key) for key, inner in made.items()]
+        elif made is not None:
+            tasks += [(str(inner), made, index) for index, inner in enumerate(made)]
+    return whole[0]
+
+
+def _opened(value: str) -> dict[str, Value] | list[Value] | None:
+    """One level of `structure`; None for raw text."""
+    if not (value.startswith("(") and value.endswith(")")):
+        return None
+    parts, closed = split(value)
+    if not closed:
+        return None
+    if parts and not parts[-1].strip():
+        parts.pop()  # a trailing comma, or nothing at all
+    keyed = [part.partition("=") for part in parts if _is_keyed(part)]
+    if keyed and len(keyed) == len(parts):
+        return {key.strip(): inner for key, _, inner in reversed(keyed)}
+    return None if keyed else list(parts)
+
+
+def _is_keyed(part: str) -> bool:
+    key, equals, _ = part.partition("=")
+    return bool(equals) and not any(sign in key for sign in "\"'(")
+
+
+def _marks(text: str) -> Iterator[re.Match[str]]:
+    """Brackets and commas outside strings. A quote without a partner hides nothing: it is damage."""
+    for mark in _MARK.finditer(text):
+        if mark.group() == '"':
+            # Every later quote is escaped and would be tried in vain, each time to the end of the text.
+            yield from _BRACKET.finditer(text, mark.end())
+            return
+        if text[mark.start()] != '"':
+            yield mark
