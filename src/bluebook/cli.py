@@ -34,6 +34,10 @@ app = typer.Typer(
 )
 
 
+ue5 = typer.Typer(help="Unreal Blueprints: exports, the language, pictures.", no_args_is_help=True)
+app.add_typer(ue5, name="ue5")
+
+
 def known_subject(name: str) -> str:
     from bluebook.subjects import SUBJECTS
 
@@ -228,6 +232,30 @@ def diff(
         print_changes(found)
     forgotten = any(change.verdict == "forgotten" for one in found for change in one.changes)
     raise typer.Exit(1 if forgotten else 0)
+
+
+@ue5.command("stats")
+def ue5_stats(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", exists=True, help="Exports, or folders of them (all files below)."),
+    ],
+) -> None:
+    """Count what exports hold, a JSON line each. Exit 1 when one is refused; warnings alone exit 0.
+
+    bluebook ue5 stats graph.txt
+
+    bluebook ue5 stats exports/ > stats.jsonl
+    """
+    from bluebook.records import encode
+    from bluebook.subjects.ue5.stats import files_below, stats
+
+    refused = False
+    for path in files_below(paths):
+        line = stats(path)
+        refused |= "error" in line
+        print(encode(line).decode(), flush=True)
+    raise typer.Exit(1 if refused else 0)
 
 
 def _load(name: str) -> Subject:

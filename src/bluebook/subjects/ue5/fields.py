@@ -19,10 +19,7 @@ _ESCAPE = re.compile(r"\\(.)", re.S)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _PARTNER = {'"': '"', "(": ")"}
 _REFERENCE = re.compile(r"""(?P<kind>[\w/.\-]*)'"?(?P<path>[^'"]*)"?'""")
-_LAST_STRING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*\)$', re.S)
-_TEXT = ("NSLOCTEXT(", "LOCTEXT(", "INVTEXT(", "LOCGEN_")
-
-Value = str | dict[str, "Value"] | list["Value"]
+_TEXT = ("NSLOCTEXT(", "LOCTEXT(", "INVTEXT(")
 
 
 class ObjectReference(NamedTuple):
@@ -131,47 +128,7 @@ def reference(value: str) -> ObjectReference | None:
 def localised(value: str) -> str:
     """The text that people see: the last string of `NSLOCTEXT("space", "key", "text")` and its relatives."""
     value = value.strip()
-    last = _LAST_STRING.search(value) if value.startswith(_TEXT) else None
-    return unquote(last[1] if last else value)
-
-
-def structure(text: str) -> Value:
-    """A value in full: a dict for `(Key=value,…)`, a list for `(value,…)`, the raw text for anything else.
-
-    `(Key=1,2)` mixes both and stays raw text; so does a bracket that never closes."""
-    # Each task is a value still to be cut, and where the result goes.
-    whole: list[Value] = [text]
-    tasks: list[tuple[str, dict[str, Value] | list[Value], str | int]] = [(text, whole, 0)]
-    while tasks:
-        raw, owner, place = tasks.pop()
-        value = raw.strip()
-        made = _opened(value)
-        owner[place] = value if made is None else made  # type: ignore[call-overload, index]
-        if isinstance(made, dict):
-            tasks += [(str(inner), made, key) for key, inner in made.items()]
-        elif made is not None:
-            tasks += [(str(inner), made, index) for index, inner in enumerate(made)]
-    return whole[0]
-
-
-def _opened(value: str) -> dict[str, Value] | list[Value] | None:
-    """One level of `structure`; None for raw text."""
-    if not (value.startswith("(") and value.endswith(")")):
-        return None
-    parts, closed = split(value)
-    if not closed:
-        return None
-    if parts and not parts[-1].strip():
-        parts.pop()  # a trailing comma, or nothing at all
-    keyed = [part.partition("=") for part in parts if _is_keyed(part)]
-    if keyed and len(keyed) == len(parts):
-        return {key.strip(): inner for key, _, inner in reversed(keyed)}
-    return None if keyed else list(parts)
-
-
-def _is_keyed(part: str) -> bool:
-    key, equals, _ = part.partition("=")
-    return bool(equals) and not any(sign in key for sign in "\"'(")
+    return unquote(split(value)[0][-1] if value.startswith(_TEXT) else value)
 
 
 def _marks(text: str) -> Iterator[re.Match[str]]:

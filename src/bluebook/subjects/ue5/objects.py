@@ -34,7 +34,7 @@ _FAR = 1_000_000  # deeper than any line
 _USUAL = re.compile(
     r'(\s*+)Begin Object (?:Class=([^\s"\']++) )?Name="([^"\\]*+)"(?: ExportPath="([^"\\]*+)")?\s*+'
 )
-_ATTRIBUTE = re.compile(r"""(\w++)=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"']*+(?:'[^']*+')?+[^\s]*+)""", re.S)
+_ATTRIBUTE = re.compile(r"""(?<!\w)(\w++)=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"']*+(?:'[^']*+')?+[^\s]*+)""", re.S)
 
 
 class Found(NamedTuple):

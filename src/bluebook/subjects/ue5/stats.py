@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bluebook.subjects.ue5.export import ExportError, ExportGraph
 from bluebook.subjects.ue5.reading import read_export
+
+
+def files_below(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files themselves, and every file below each folder, sorted."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.is_file())
+        else:
+            yield path
 
 
 def stats(path: Path) -> dict[str, Any]:
