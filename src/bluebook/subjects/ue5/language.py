@@ -1,4 +1,4 @@
-r"""The Blueprint language: `parse` reads a text, `print_program` writes the one canonical text of a program.
+r"""The Blueprint language: `parse` reads a text; `printing.py` writes the canonical one.
 
 A text is a list of lines. `dsl.lark` is the grammar; this is what the lines mean:
 
@@ -37,27 +37,26 @@ Node ids are unique in their graph. Parsing and printing take time linear in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5 import program as model
-from bluebook.subjects.ue5.program import DOTTED_NAME, IDENTIFIER, MAX_DEPTH, Place, Program, Value
+from bluebook.subjects.ue5.program import MAX_DEPTH, Place, Program, Value
 
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"?|(#.*)')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-_TO_ESCAPE = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _SHOWN = 40  # letters of an unexpected text that a message quotes
 
 # What people call the terminals of dsl.lark. Those not listed are called by their own letters.
 _TERMINALS = {
-    "_NEWLINE": "the end of the line",
+    "_NEWLINE": "a new line",
     "$END": "the end of the text",
     "IDENTIFIER": "a name",
     "DOTTED_NAME": "a name",
@@ -92,7 +91,6 @@ def parse(text: str) -> Program:
         raise ParseError(1, 1, "BLUEPRINT", "the end of the text")
     numbers = [number for number, _ in lines]
     source = "\n".join(line for _, line in lines)
-    end = Place(numbers[-1], len(lines[-1][1]) + 1)
     depth = 0
     parser = _parser().parse_interactive(source)
     try:
@@ -103,13 +101,15 @@ def parse(text: str) -> Program:
                 raise ParseError(token.line, token.column, f"at most {MAX_DEPTH} nested brackets", "one more")
         built: Program = parser.feed_eof()
     except UnexpectedToken as error:
-        at_end = error.token.type == "$END"
-        place = end if at_end else Place(error.token.line, error.token.column)
-        found = "the end of the text" if at_end else _shown(error.token)
-        raise ParseError(place.line, place.column, _expected(error.accepts or error.expected), found) from None
+        # What may come next is asked of the parser: the error's own list holds more than that.
+        if error.token.type == "$END":
+            line, column, found = numbers[-1], len(lines[-1][1]) + 1, "the end of the text"
+        else:
+            line, column, found = error.token.line, error.token.column, _shown(error.token)
+        raise ParseError(line, column, _expected(parser.accepts()), found) from None
     except UnexpectedCharacters as error:
         found = _shown(lines[error.line - 1][1][error.column - 1 :])
-        raise ParseError(numbers[error.line - 1], error.column, _expected(error.allowed or ()), found) from None
+        raise ParseError(numbers[error.line - 1], error.column, _expected(parser.accepts()), found) from None
     return built
 
 
@@ -155,57 +155,125 @@ def unquote(text: str) -> str:
     return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), text[1:-1])
 
 
-class _Builder(Transformer[Token, Program]):
-    """Builds the program while Lark reads; each method is called once its rule is complete."""
+class _Heading(NamedTuple):
+    keyword: str
+    name: Token
 
-    def start(self, parts: list[Any]) -> Program:
-        built = Program(str(parts[0].text))
-        graph = None
-        for place, part in (part for part in parts[1:] if part is not None):
-            match part:
-                case model.Graph():
-                    graph = part
-                    built.graphs.append(part)
+
+@v_args(inline=True)
+class _Builder(Transformer[Token, Program]):
+    """Builds the program while Lark reads: the method of a rule is called once the rule is complete."""
+
+    def start(self, blueprint: str, *lines: Any) -> Program:
+        built = Program(blueprint)
+        for line in lines:
+            match line:
                 case model.Variable():
-                    built.variables.append(part)
-                case ("PARENT" | "CATEGORY" as keyword, name):
-                    attribute = keyword.lower()
-                    if getattr(built, attribute) is not None:
-                        raise ParseError(place.line, place.column, f"one {keyword} line", "a second one")
-                    setattr(built, attribute, name)
-                case _ if graph is not None:
-                    _section(graph, part).append(part)
+                    built.variables.append(line)
+                case model.Graph():
+                    built.graphs.append(line)
+                case model.Node():
+                    built.graphs[-1].nodes.append(line)
+                case model.ExecWire():
+                    built.graphs[-1].exec.append(line)
+                case model.DataWire():
+                    built.graphs[-1].data.append(line)
+                case model.Literal():
+                    built.graphs[-1].literals.append(line)
+                case model.PinDeclaration():
+                    built.graphs[-1].pins.append(line)
+                case model.Comment():
+                    built.graphs[-1].comments.append(line)
+                case _Heading("PARENT"):
+                    built.parent = _once(line, built.parent)
+                case _Heading():
+                    built.category = _once(line, built.category)
         return built
 
-    def heading(self, parts: list[Any]) -> Any:
-        return parts[0]
+    def blueprint(self, name: Token) -> str:
+        return _plain(name)
 
-    statement = heading
+    def parent(self, name: Token) -> _Heading:
+        return _Heading("PARENT", name)
 
-    def blueprint(self, parts: list[Any]) -> Any:
-        return model.Text(_plain(parts[0]))
+    def category(self, name: Token) -> _Heading:
+        return _Heading("CATEGORY", name)
 
-    def parent(self, parts: list[Any]) -> Any:
-        return _place(parts[0]), ("PARENT", _plain(parts[0]))
+    def variable(self, name: Token, kind: model.Type, default: Value | None) -> model.Variable:
+        return model.Variable(_plain(name), kind, default, _place(name))
 
-    def category(self, parts: list[Any]) -> Any:
-        return _place(parts[0]), ("CATEGORY", _plain(parts[0]))
+    def graph(self, name: Token, params: tuple[model.Param, ...] | None) -> model.Graph:
+        return model.Graph(_plain(name), params or (), place=_place(name))
 
-    def variable(self, parts: list[Any]) -> Any:
-        label, kind, *default = parts
-        return None, model.Variable(_plain(label), kind, default[0] if default else None, _place(label))
+    def node(
+        self,
+        name: Token,
+        kind: Token,
+        params: tuple[model.Param, ...] | None,
+        position: tuple[int, int] | None,
+    ) -> model.Node:
+        return model.Node(str(name), _plain(kind), params or (), position, _place(name))
 
-    def graph(self, parts: list[Any]) -> Any:
-        name, *params = parts
-        return None, model.Graph(_plain(name), params[0] if params else (), place=_place(name))
+    def pin(
+        self,
+        name: model.PinName,
+        direction: Token,
+        kind: model.Type,
+        default: Value | None,
+        params: tuple[model.Param, ...] | None,
+    ) -> model.PinDeclaration:
+        return model.PinDeclaration(name, direction == "out", kind, default, params or ())
 
-    def node(self, parts: list[Any]) -> Any:
-        identifier, kind, *rest = parts
-        params: tuple[model.Param, ...] = ()
-        position = None
-        for part in rest:
-            if isinstance(part, _At):
-                position = part.numbers
-            else:
-                params = part
-        return None, model.Node(str(identifier), _plain(kind), params, position, _place(identifier))  # type: ignore[arg-type]
+    def exec(self, source: model.PinName, target: model.PinName) -> model.ExecWire:
+        return model.ExecWire(source, target)
+
+    def data(
+        self, source: model.PinName | Value, target: model.PinName, kind: model.Type | None
+    ) -> model.DataWire | model.Literal:
+        if isinstance(source, model.PinName):
+            return model.DataWire(source, target, kind)
+        return model.Literal(source, target, kind)
+
+    def comment(
+        self,
+        text: Token,
+        box: tuple[int, int, int, int] | None,
+        params: tuple[model.Param, ...] | None,
+    ) -> model.Comment:
+        return model.Comment(_plain(text), box, params or ())
+
+    def params(self, *found: model.Param | None) -> tuple[model.Param, ...]:
+        return tuple(param for param in found if param is not None)
+
+    def param(self, key: Token, value: Value) -> model.Param:
+        return model.Param(_plain(key), value, _place(key))
+
+    def at(self, *numbers: Token) -> tuple[int, ...]:
+        return tuple(map(int, numbers))
+
+    box = at
+
+    def pin_name(self, node: Token, pin: Token) -> model.PinName:
+        return model.PinName(str(node), _plain(pin), _place(node))
+
+    def type(self, name: Token, *arguments: model.Type | None) -> model.Type:
+        return model.Type(_plain(name), tuple(kind for kind in arguments if kind is not None))
+
+    def value(self, found: Token | model.Fields) -> Value:
+        if isinstance(found, model.Fields):
+            return found
+        if found.type == "STRING":
+            return model.Text(unquote(found))
+        return model.Number(str(found)) if found.type == "NUMBER" else model.Word(str(found))
+
+    def fields(self, *entries: model.Entry | None) -> model.Fields:
+        return model.Fields(tuple(entry for entry in entries if entry is not None))
+
+    def entry(self, *parts: Any) -> model.Entry:
+        return model.Entry(None, parts[0]) if len(parts) == 1 else model.Entry(_plain(parts[0]), parts[1])
+
+
+def _once(line: _Heading, before: str | None) -> str:
+    if before is not None:
+        raise ParseError(line.name.line or 0, line.name.column or 0, f"one {line.keyword} line", "a second one")
+    return _plain(line.name)

@@ -157,8 +157,8 @@ class Comment(msgspec.Struct, frozen=True):
     """A comment box of the editor; `box` is (x, y, width, height) in pixels, None where the layout is not kept."""
 
     text: str
-    params: tuple[Param, ...] = ()
     box: tuple[int, int, int, int] | None = None
+    params: tuple[Param, ...] = ()
 
 
 class Graph(msgspec.Struct):
