@@ -27,7 +27,7 @@ def decode(raw: bytes) -> tuple[list[str], list[Warning]]:
 
 
 def _mixed(parts: list[bytes], warnings: list[Warning]) -> list[str]:
-    """Line by line, so that one bad byte spoils its own line only. (It also keeps ASCII lines at a byte a letter.)"""
+    """Line by line: one bad byte spoils its own line only, and ASCII lines stay at a byte a letter."""
     lines: list[str] = []
     bad: list[int] = []
     for number, part in enumerate(parts, 1):

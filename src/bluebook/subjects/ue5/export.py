@@ -8,8 +8,8 @@ Unreal copies a graph as text, one block per node:
        CustomProperties Pin (PinId=…,PinName="then",Direction="EGPD_Output",…,LinkedTo=(Node Id,),…)
     End Object
 
-An object keeps its lines as they were written. Properties and the fields of a pin are cut out when they are asked
-for, which is why 100 MB can be counted in a second: most of the text is never looked into.
+An object keeps its lines as they were written. Properties and the fields of a pin are cut out when they are
+asked for: to count what a file holds, most of its text need not be looked into.
 """
 
 from __future__ import annotations
@@ -84,12 +84,13 @@ class Pin(msgspec.Struct, gc=False):
         return self.value(key).lower() == "true"
 
     def _quick(self, key: str) -> str:
-        found = peek(self.raw, f"{key}=") if self._fields is None else None
-        return self.value(key) if found is None else found
+        """`value` of a field that is always quoted; `key` ends in its equals sign."""
+        found = peek(self.raw, key)
+        return self.value(key[:-1]) if found is None else found
 
     @property
     def name(self) -> str:
-        return self.value("PinName")
+        return self._quick("PinName=")
 
     @property
     def title(self) -> str:
@@ -99,12 +100,12 @@ class Pin(msgspec.Struct, gc=False):
     @property
     def is_output(self) -> bool:
         # Inputs leave the direction out.
-        return self._quick("Direction") == "EGPD_Output"
+        return self._quick("Direction=") == "EGPD_Output"
 
     @property
     def category(self) -> str:
         """`exec`, `bool`, `int`, `real`, `object`, `struct`, `delegate` …"""
-        return self._quick("PinType.PinCategory")
+        return self._quick("PinType.PinCategory=")
 
     @property
     def is_exec(self) -> bool:
@@ -170,7 +171,7 @@ class Pin(msgspec.Struct, gc=False):
 
     def references(self, key: str) -> list[PinReference]:
         """The pins that the field `key` names: `(Node Id,Node Id,)`."""
-        text = peek(self.raw, f"{key}=") if self._fields is None else None
+        text = peek(self.raw, f"{key}=")
         if text is None:
             text = self.fields.get(key, "").strip().strip("()")
         return [pin_reference(entry) for entry in text.split(",") if entry.strip()]
@@ -266,8 +267,8 @@ class PinEnd(NamedTuple):
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """Two linked pins, once, from the output to the input. `mutual` is false where only one of the two names the
-    other. Links are as drawn: a wire through a reroute is two links."""
+    """Two linked pins, once, from the output to the input. `mutual` is false where only one of the two names
+    the other. Links are as drawn: a wire through a reroute is two links."""
 
     source: PinEnd
     target: PinEnd

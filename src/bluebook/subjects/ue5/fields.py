@@ -1,7 +1,7 @@
 """Fields inside a line of an export: `(Key=value,Key="va,(l)ue",Key=(nested,…),)`.
 
-Strings hide brackets, commas and equals signs, and a backslash hides a quote, so nothing here splits a line before
-it knows where the strings are. No function recurses: nesting is as deep as the input says.
+Strings hide brackets, commas and equals signs, and a backslash hides a quote, so nothing here splits a line
+before it knows where the strings are. No function recurses: nesting is as deep as the input says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _ESCAPE = re.compile(r"\\(.)", re.S)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _PARTNER = {'"': '"', "(": ")"}
 _REFERENCE = re.compile(r"""(?P<kind>[\w/.\-]*)'"?(?P<path>[^'"]*)"?'""")
+_ENDS = frozenset(",)")
+_TRIES = 5  # each costs a look at all before it
 _TEXT = ("NSLOCTEXT(", "LOCTEXT(", "INVTEXT(")
 
 
@@ -65,7 +67,7 @@ def split(text: str) -> tuple[list[str], bool]:
 
 
 def fields(text: str) -> dict[str, str]:
-    """The raw values of `(Key=value,…)` by key, in order. Where a key is given twice, the first one counts."""
+    """The raw values of `(Key=value,…)` by key, in order. Of a key given twice, the first one counts."""
     found: dict[str, str] = {}
     for part in split(text)[0]:
         key, equals, value = part.partition("=")
@@ -75,29 +77,41 @@ def fields(text: str) -> dict[str, str]:
 
 
 def peek(text: str, key: str) -> str | None:
-    """What stands inside the quotes or brackets of the field `key` of `(Key=value,…)`, by counting alone.
+    """What stands inside the quotes or brackets of the field `key` of `(Key=value,…)`, found without cutting.
 
-    `key` ends in its equals sign. An empty string where there is no such field; None where only `fields` can tell.
-    Ten times as fast as `fields`, and most pins are asked for one or two fields only."""
+    `key` ends in its equals sign. An empty string where there is no such field; None where only `fields` can
+    tell. Ten times as fast as `fields`, and most pins are asked for one or two fields only."""
     at = text.find(key)
-    if at < 0:
-        return ""
-    start = at + len(key)
+    tries = 0
+    while at >= 0:
+        quoted, depth = _state(text, at)
+        if not quoted:
+            return _inside(text, at + len(key)) if depth == 1 and text[at - 1] in ",(" else None
+        tries += 1
+        # A quote without a partner hides nothing, whatever `_state` says.
+        if tries == _TRIES or (tries == 1 and continues(text, False, 0)[0]):
+            return None
+        at = text.find(key, at + 1)
+    return ""
+
+
+def _state(text: str, at: int) -> tuple[bool, int]:
+    """Whether `at` is inside a string, and inside how many brackets."""
+    if text.find("\\", 0, at) < 0:
+        depth = text.count("(", 0, at) - text.count(")", 0, at)
+        if depth == 1:  # else there may be brackets in strings
+            return text.count('"', 0, at) % 2 == 1, depth
+    return continues(text[:at], False, 0)
+
+
+def _inside(text: str, start: int) -> str | None:
+    """A plain string or a bracket that holds neither, at `start`."""
     partner = _PARTNER.get(text[start : start + 1])
-    if partner is None or text[at - 1] not in ",(" or not _is_field(text, at):
-        return None
-    stop = text.find(partner, start + 1)
+    stop = text.find(partner, start + 1) if partner else -1
     inside = text[start + 1 : stop]
     if stop < 0 or "\\" in inside or (partner == ")" and ("(" in inside or '"' in inside)):
         return None
-    return inside
-
-
-def _is_field(text: str, at: int) -> bool:
-    """Whether `at` is outside strings and inside one bracket."""
-    if text.find("\\", 0, at) < 0 and text.count("(", 0, at) - text.count(")", 0, at) == 1:
-        return text.count('"', 0, at) % 2 == 0
-    return continues(text[:at], False, 0) == (False, 1)
+    return inside if text[stop + 1 : stop + 2] in _ENDS else None
 
 
 def unquote(value: str) -> str:
@@ -117,7 +131,7 @@ def quote(text: str) -> str:
 
 
 def reference(value: str) -> ObjectReference | None:
-    """The object that a value names, in either spelling, or by its path alone; None for `None` and no value."""
+    """The object that a value names, in either spelling or by its path alone; None for `None` and nothing."""
     value = unquote(value)
     found = _REFERENCE.fullmatch(value)
     if found:

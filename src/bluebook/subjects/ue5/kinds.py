@@ -1,7 +1,7 @@
 """Which editor a graph comes from, told by the classes of its nodes.
 
-A Blueprint may hold nodes of other modules (a montage node is the animation module's), so a graph may be of several
-kinds at once: `mixed:k2+anim`.
+A Blueprint may hold nodes of other modules (a montage node is the animation module's), so a graph may be of
+several kinds at once: `mixed:k2+anim`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ NAMES = {
     "unknown": "of no kind known here",
 }
 _NODE_CLASS = re.compile(
-    r"""K2Node_ | ^EdGraphNode | GraphNode(?:$|_|[A-Z]) | ^Niagara(?:Overview)?Node | ^AnimState\w*Node | ^RigVM\w*Node$
-    | EditorGraph\w*Node""",
+    r"""K2Node_ | ^EdGraphNode | GraphNode(?:$|_|[A-Z]) | EditorGraph\w*Node
+    | ^Niagara(?:Overview)?Node | ^AnimState\w*Node | ^RigVM\w*Node$""",
     re.X,
 )
 _LEVEL = re.compile(r"\s*+Begin\s++(?:Map|Level|Actor)\b", re.I)

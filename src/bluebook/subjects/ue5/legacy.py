@@ -7,7 +7,7 @@
        LinkedTo(0)=EdGraphPin'K2Node_Event_0.EdGraphPin_7'
     End Object
 
-Each becomes a `Pin` in today's spelling, with the object's name for its id, so that nothing else knows the difference.
+Each becomes a `Pin` in today's spelling, with the object's name for its id: no one else sees the difference.
 """
 
 from __future__ import annotations

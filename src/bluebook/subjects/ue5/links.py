@@ -1,14 +1,23 @@
 """Which pins are linked. Both ends name each other; a link is the pair, once.
 
-A pin is known by its node's name and its own id, without regard to capitals: ids repeat between Blueprints that were
-duplicated, and even two nodes of one paste may bear one name. Where two pins share both, the first one counts.
+A pin is known by its node's name and its own id, without regard to capitals: ids repeat between Blueprints
+that were duplicated, and two nodes of a paste may bear one name. Of pins that share both, the first one counts.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from bluebook.subjects.ue5.export import Dangling, Link, Node, Pin, PinEnd, PinReference, Warning, pin_reference
+from bluebook.subjects.ue5.export import (
+    Dangling,
+    Link,
+    Node,
+    Pin,
+    PinEnd,
+    PinReference,
+    Warning,
+    pin_reference,
+)
 from bluebook.subjects.ue5.fields import peek
 
 
@@ -38,14 +47,18 @@ def resolve(nodes: list[Node]) -> Wiring:
                 seen[number, other] = seen.get((number, other), 0) | 1
             else:
                 seen[other, number] = seen.get((other, number), 0) | 2
-    links = [_link((ends[one], pins[one]), (ends[two], pins[two]), named) for (one, two), named in seen.items()]
+    links = [
+        _link((ends[one], pins[one]), (ends[two], pins[two]), named) for (one, two), named in seen.items()
+    ]
     for (one, two), named in seen.items():
         if named != 3:
             speaker, silent = (one, two) if named == 1 else (two, one)
             told = f"{_name(nodes, ends[speaker])} names {_name(nodes, ends[silent])}, which does not name it"
             warnings.append(Warning(pins[speaker].line, "one-sided", told))
     for number, to in missing:
-        told = f"{_name(nodes, ends[number])} is linked to {' '.join(to).strip()}, which is not in this export"
+        told = (
+            f"{_name(nodes, ends[number])} is linked to {' '.join(to).strip()}, which is not in this export"
+        )
         warnings.append(Warning(pins[number].line, "dangling", told))
     return Wiring(links, [Dangling(ends[number], to) for number, to in missing], warnings)
 
@@ -79,7 +92,7 @@ def _entries(pin: Pin) -> list[str]:
 
 
 def _link(one: tuple[PinEnd, Pin], two: tuple[PinEnd, Pin], named: int) -> Link:
-    if two[1].is_output and not one[1].is_output:
+    if not one[1].is_output and two[1].is_output:
         one, two = two, one
     return Link(one[0], two[0], one[1].is_exec or two[1].is_exec, named == 3)
 

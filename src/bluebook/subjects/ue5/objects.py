@@ -1,12 +1,12 @@
 """Lines of an export to its objects.
 
 Objects nest, and one object may come in two blocks: `Begin Object Class=C Name="N"` declares it, a later
-`Begin Object Name="N"` inside the same parent opens it again. A line goes on in the next one while a string is open,
-or, in a pin, a bracket. What is damaged is read as far as it goes, and reported:
+`Begin Object Name="N"` inside the same parent opens it again. A line goes on in the next one while a string
+is open, or, in a pin, a bracket. What is damaged is read as far as it goes, and reported:
 
 - A block line (`Begin Object`, `End Object`, `CustomProperties …`) ends whatever was open before it.
-- Where bodies are indented, an object ends at the latest before a block that starts no deeper than itself did, and
-  an `End Object` as deep as the body is not its own. So a lost line costs nothing but a warning.
+- Where bodies are indented, an object ends at the latest before a block that starts no deeper than itself
+  did, and an `End Object` as deep as the body is not its own. So a lost line costs nothing but a warning.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ _LINE = re.compile(
     re.X,
 )
 _BEGIN, _END, _PIN, _PIN_ID, _CUSTOM, _PROPERTY = range(1, 7)
+_BLOCKS = frozenset({_BEGIN, _END})
 _GLUED = re.compile(r"Begin\s++Object\s++(?:Class|Name)=", re.I)
 _FAR = 1_000_000  # deeper than any line
 _USUAL = re.compile(
     r'(\s*+)Begin Object (?:Class=([^\s"\']++) )?Name="([^"\\]*+)"(?: ExportPath="([^"\\]*+)")?\s*+'
 )
-_ATTRIBUTE = re.compile(r"""(?<!\w)(\w++)=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"']*+(?:'[^']*+')?+[^\s]*+)""", re.S)
+_ATTRIBUTE = re.compile(
+    r"""(?<!\w)(\w++)=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"']*+(?:'[^']*+')?+[^\s]*+)""", re.S
+)
 
 
 class Found(NamedTuple):
@@ -44,11 +47,14 @@ class Found(NamedTuple):
     warnings: list[Warning]
 
 
-class _Open(NamedTuple):
-    """An object whose end has not come, and how far its first line is indented."""
+class _Open:
+    """An object whose end has not come, how far its first line is indented, and the first line inside it."""
 
-    node: Node
-    indent: int
+    __slots__ = ("indent", "inside", "node")
+
+    def __init__(self, node: Node, indent: int) -> None:
+        self.node, self.indent = node, indent
+        self.inside: int | None = None  # not known until asked for
 
 
 def read_objects(lines: list[str]) -> Found:
@@ -78,7 +84,7 @@ class _Reader:
     def read(self, lines: list[str]) -> None:
         self.indented = any(line[:1] in ("\t", " ") and not line.isspace() for line in lines)
         match = _LINE.match
-        pins, body, root = self.current.pins, self.current.body, self.root
+        inside, pins, body = False, self.root.pins, self.root.body
         for number, line in enumerate(lines, 1):
             found = match(line)
             kind = found.lastindex if found else None
@@ -87,30 +93,13 @@ class _Reader:
                     self._go_on(line)
                     continue
                 self._finish(whole=False)
-            if kind == _PROPERTY:
-                if ('"' in line and ("\\" in line or line.count('"') % 2)) or self.current is root:
-                    self._start(number, line, kind)
-                else:
-                    body.append(line)
-                    if "Object " in line:
-                        self._notice_glue(number, line)
-            elif found and (kind == _PIN_ID or kind == _PIN):
-                if (
-                    "\\" in line
-                    or line.count('"') % 2
-                    or line.count("(") != line.count(")")
-                    or "Begin Object" in line
-                    or self.current is root
-                ):
-                    self._start(number, line, kind)
-                else:
-                    pins.append(Pin(line, number, _pin_id(found, line)))
-            elif kind == _BEGIN or kind == _END:
-                if kind == _BEGIN:
-                    self._begin(number, line)
-                else:
-                    self._end(number, line)
-                pins, body = self.current.pins, self.current.body
+            if inside and kind == _PROPERTY and _is_plain(line):
+                body.append(line)
+            elif inside and found and kind == _PIN_ID and _is_plain_pin(line):
+                pins.append(Pin(line, number, found[_PIN_ID].upper()))
+            elif kind in _BLOCKS:
+                (self._begin if kind == _BEGIN else self._end)(number, line)
+                inside, pins, body = self.current is not self.root, self.current.pins, self.current.body
             elif line and not line.isspace():
                 self._start(number, line, kind)
         self._stop(len(lines))
@@ -136,7 +125,7 @@ class _Reader:
             self.in_stray_text = True
             return
         if self.kind in (_PIN, _PIN_ID):
-            self.current.pins.append(Pin(line, number, _pin_id(_LINE.match(line), line)))
+            self.current.pins.append(Pin(line, number, _pin_id(line)))
         else:
             self.current.body.append(line)
         if not whole:
@@ -162,6 +151,8 @@ class _Reader:
             indent = _indent(line)
         while self.open and indent <= self.open[-1].indent < self._body_indent():
             self._close(number)
+        if self.open and self._body_indent() >= _FAR:
+            self.open[-1].inside = indent
         parent = self.current
         key = (id(parent), name)
         node = None if class_path else self.declared.get(key)
@@ -186,10 +177,12 @@ class _Reader:
 
     def _body_indent(self) -> int:
         """How deep the lines of the open object stand; text may have lost its indentation."""
-        node, indent = self.open[-1]
-        if node.body or node.pins:
-            return _indent(node.body[0] if node.body else node.pins[0].raw)
-        return indent + self.indented * _FAR
+        top = self.open[-1]
+        if top.inside is None:
+            if not (top.node.body or top.node.pins):
+                return top.indent + self.indented * _FAR
+            top.inside = _indent(top.node.body[0] if top.node.body else top.node.pins[0].raw)
+        return top.inside
 
     def _close(self, number: int) -> None:
         """End an object whose own end is missing."""
@@ -207,12 +200,27 @@ class _Reader:
         self.warnings.append(Warning(line, code, text))
 
 
+def _is_plain(line: str) -> bool:
+    """Whether counting alone shows that a property ends on its line and holds nothing of another object."""
+    return "Object " not in line and ('"' not in line or ("\\" not in line and line.count('"') % 2 == 0))
+
+
+def _is_plain_pin(line: str) -> bool:
+    return (
+        "\\" not in line
+        and line.count('"') % 2 == 0
+        and line.count("(") == line.count(")")
+        and "Begin Object" not in line
+    )
+
+
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _pin_id(found: re.Match[str] | None, line: str) -> str:
+def _pin_id(line: str) -> str:
     """In capitals. It comes first in every pin that the editor wrote."""
+    found = _LINE.match(line)
     written = found[_PIN_ID] if found else None
     return (written or unquote(fields(line).get("PinId", ""))).upper()
 

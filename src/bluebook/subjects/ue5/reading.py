@@ -1,5 +1,5 @@
-"""An export, from a file to its graph. What cannot be one is refused and named; what is damaged is read as far as it
-goes, with a warning for each thing that is odd."""
+"""An export, from a file to its graph. What cannot be one is refused and named; what is damaged is read as
+far as it goes, with a warning for each thing that is odd."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ def parse_export(raw: bytes, path: Path) -> ExportGraph:
 
 
 def inner_graphs(node: Node, path: Path) -> Iterator[tuple[Node, ExportGraph]]:
-    """Graphs inside a node, such as what a collapsed node stands for: the object that owns each, and the graph.
+    """Graphs inside a node, such as what a collapsed node stands for: the owner of each, and the graph.
 
     Raises ExportError for an inner graph whose nodes have no pins."""
     for owner in node.children:
         nodes = [child for child in owner.children if kinds.is_graph_node(child)]
         if nodes:
-            yield owner, _graph(path, nodes, [child for child in owner.children if not kinds.is_graph_node(child)])
+            yield (
+                owner,
+                _graph(path, nodes, [child for child in owner.children if not kinds.is_graph_node(child)]),
+            )
 
 
 def _graph(path: Path, nodes: list[Node], others: list[Node]) -> ExportGraph:
@@ -72,7 +75,9 @@ def _same_names(nodes: Iterable[Node]) -> Iterator[Warning]:
     for node in nodes:
         same = first.setdefault(node.name.lower(), node)
         if same is not node:
-            yield Warning(node.line, "duplicate-name", f"{node.name} is also the name of line {same.line}'s node")
+            yield Warning(
+                node.line, "duplicate-name", f"{node.name} is also the name of line {same.line}'s node"
+            )
 
 
 def _mixture(found: dict[str, Node]) -> Iterator[Warning]:
@@ -83,7 +88,9 @@ def _mixture(found: dict[str, Node]) -> Iterator[Warning]:
 def _no_graph(path: Path, objects: list[Node], is_level: bool) -> ExportError:
     """Why there is no graph, in the words of what there is."""
     if is_level:
-        return ExportError(path, 1, "level", "actors of a level, not a graph; copy nodes from a Blueprint's graph")
+        return ExportError(
+            path, 1, "level", "actors of a level, not a graph; copy nodes from a Blueprint's graph"
+        )
     found = kinds.kinds_of(objects)
     kind = "widget" if "widget" in found else next(iter(found), "unknown")
     if not objects:
@@ -91,10 +98,14 @@ def _no_graph(path: Path, objects: list[Node], is_level: bool) -> ExportError:
         return ExportError(path, 1, kind, message)
     inner = next((node for node in objects if any(map(kinds.is_graph_node, _below(node)))), None)
     if inner:
-        message = f"{inner.name} is a whole {inner.class_name}; open its graph, select the nodes and copy those"
+        message = (
+            f"{inner.name} is a whole {inner.class_name}; open its graph, select the nodes and copy those"
+        )
         return ExportError(path, inner.line, kind, message)
     classes = ", ".join(sorted({node.class_name or node.name for node in objects})[:3])
-    message = f"{kinds.NAMES.get(kind, 'no nodes')}, no graph ({classes}); copy nodes from a Blueprint's graph"
+    message = (
+        f"{kinds.NAMES.get(kind, 'no nodes')}, no graph ({classes}); copy nodes from a Blueprint's graph"
+    )
     return ExportError(path, objects[0].line, kind, message)
 
 
