@@ -52,6 +52,12 @@ def test_unusual_encodings_are_reported_and_usual_ones_are_not() -> None:
     assert parse(german.encode("cp1252")).nodes[4].pins[3].default == "Öl für die Lampe, at last"
 
 
+def test_files_with_a_byte_order_mark_each_may_be_put_together() -> None:
+    one, two = (block(name, pin(1, "then")).encode("utf-8-sig") for name in "AB")
+    graph = parse(one + two)
+    assert [node.name for node in graph.nodes] == ["A", "B"] and graph.warnings == []
+
+
 def test_one_bad_byte_spoils_its_own_line_only() -> None:
     text = block("A", '   NodeComment="Möwe"', '   Other="Ä!"', pin(1, "then"))
     graph = parse(text.encode().replace("Ä".encode(), b"\xc4"))
@@ -184,11 +190,13 @@ def judge(raw: bytes) -> None:
                 assert (one.name, one.title, one.linked_to, one.type_object) is not None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes(raw: bytes) -> None:
     judge(raw)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -200,7 +208,7 @@ def test_random_words_of_the_format(words: list[str]) -> None:
     judge("".join(words).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_mutations(data: st.DataObject) -> None:
     raw = data.draw(st.sampled_from(TEXTS)).encode()

@@ -21,6 +21,7 @@ def decode(raw: bytes) -> tuple[list[str], list[Warning]]:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
         warnings.append(Warning(line, "encoding", f"{raw.count(0)} NUL bytes left out, the first one here"))
         raw = raw.replace(b"\0", b"")
+    raw = raw.replace(b"\n\xef\xbb\xbf", b"\n")  # files with a byte order mark each, put together
     if raw.isascii():
         return raw.decode("ascii").split("\n"), warnings
     return _mixed(raw.split(b"\n"), warnings), warnings

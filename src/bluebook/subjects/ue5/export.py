@@ -61,7 +61,7 @@ class Property(NamedTuple):
     value: str
 
 
-class Pin(msgspec.Struct, gc=False):
+class Pin(msgspec.Struct, eq=False, gc=False):
     """A pin of a node. `raw` is its whole line; `id` is in capitals and empty where there is none."""
 
     raw: str
@@ -185,7 +185,7 @@ def pin_reference(entry: str) -> PinReference:
     return PinReference("", words[0].upper())
 
 
-class Node(msgspec.Struct, gc=False):
+class Node(msgspec.Struct, eq=False, gc=False):
     """An object of an export: a node of the graph, or something inside one (a collapsed graph, its nodes …).
 
     `body` holds the property lines as written, `Key=value` and `CustomProperties …` other than pins."""

@@ -77,7 +77,7 @@ def fields(text: str) -> dict[str, str]:
 
 
 def peek(text: str, key: str) -> str | None:
-    """What stands inside the quotes or brackets of the field `key` of `(Key=value,…)`, found without cutting.
+    """What stands inside the quotes or brackets of the field `key` of one `(Key=value,…)`, uncut.
 
     `key` ends in its equals sign. An empty string where there is no such field; None where only `fields` can
     tell. Ten times as fast as `fields`, and most pins are asked for one or two fields only."""

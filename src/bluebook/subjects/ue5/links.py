@@ -1,7 +1,7 @@
 """Which pins are linked. Both ends name each other; a link is the pair, once.
 
 A pin is known by its node's name and its own id, without regard to capitals: ids repeat between Blueprints
-that were duplicated, and two nodes of a paste may bear one name. Of pins that share both, the first one counts.
+that were duplicated, and two nodes of a paste may bear one name. Of pins that share both, the first counts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def resolve(nodes: list[Node]) -> Wiring:
     seen: dict[tuple[int, int], int] = {}
     missing: dict[tuple[int, PinReference], None] = {}
     for number, pin in enumerate(pins):
-        for entry in _entries(pin):
+        for entry in _entries(pin) if "LinkedTo" in pin.raw else ():
             other = numbers.get(entry.lower())
             if other is None:
                 to = pin_reference(entry)
@@ -83,8 +83,6 @@ def _numbered(nodes: list[Node]) -> tuple[dict[str, int], list[Warning]]:
 
 def _entries(pin: Pin) -> list[str]:
     """`Node Id` for each pin that `pin` names."""
-    if "LinkedTo" not in pin.raw:
-        return []
     text = peek(pin.raw, "LinkedTo=")
     if text is None:
         text = pin.fields.get("LinkedTo", "").strip().strip("()")
