@@ -2,48 +2,59 @@ r"""The Blueprint language: `parse` reads a text; `printing.py` writes the canon
 
 A text is a list of lines. `dsl.lark` is the grammar; this is what the lines mean:
 
-    BLUEPRINT: BP_Door                      always the first line
-    PARENT: Actor                           the parent class; a path in quotes where the name alone is not enough
+    BLUEPRINT: BP_Door                     always the first line
+    PARENT: Actor                          the parent class, by name or by its path in quotes
     CATEGORY: Gameplay
-    VAR Open: Bool = false                  a member variable; before or after GRAPH
-    GRAPH: EventGraph                       the lines below belong to it, until the next GRAPH
-    NODE n1: Event_BeginPlay                a node type of the catalogue
-    NODE n2: PrintString [InString="Hi"]    parameters: properties of the node, literals of its input pins
+    VAR Open: Bool = false                 a member variable; before or after GRAPH
+    GRAPH: EventGraph                      the lines below belong to it, until the next GRAPH
+    NODE n1: Event_BeginPlay               a node type of the catalogue
+    NODE n2: PrintString [InString="Hi"]   properties of the node and literals of its inputs
     EXEC n1.Then -> n2.Execute
-    DATA n3.Value -> n2.InString [String]   the type in brackets may be left out
-    DATA 2.5 -> n2.Duration [Float]         a literal on a line of its own
+    DATA n3.Value -> n2.InString [String]  the type in brackets may be left out
+    DATA 2.5 -> n2.Duration [Float]        a literal on a line of its own
 
-Names with other letters than A-Z, a-z, 0-9 and _ stand in double quotes wherever a name may stand: `n1."Current HP"`.
-Escapes are \" \\ \n \r \t. Values are numbers, "texts", bare words (true, false, None, a name) and structures, which
-nest: `(Pitch=0,Yaw=90,Roll=0)`, `("a","b")`. `#` starts a comment and blank lines are ignored; neither is kept. The
-order of lines within a graph carries no meaning, except that nodes keep theirs.
+Names with other letters than A-Z, a-z, 0-9 and _ stand in double quotes: `n1."Current HP"`. Escapes are \" \\
+\n \r \t. Values are numbers, "texts", bare words (true, false, None, a name) and structures, which nest:
+`(Pitch=0,Yaw=90,Roll=0)`, `("a","b")`. `#` starts a comment and blank lines are ignored; neither is kept. The
+order of lines within a graph carries no meaning, except that nodes keep theirs. Node ids are unique in their
+graph.
 
 What real graphs need beyond that:
 
-    GRAPH: "Open Door" [Type=Function]      parameters of a graph, as the translator needs them
-    NODE n4: "/Script/BlueprintGraph.K2Node_Timeline" [TimelineName=Swing]
-                                            a class that no catalogue entry describes: its path in quotes. Its
-                                            parameters are Unreal properties, indexed ones as a list
-    PIN n4.Alpha: out Float                 a pin that the type does not tell, with its type: all pins of such a node
-    PIN n4.NewTime: in Float = 0.5          … and its literal
-    PIN n1.Damage: out Float [User=true]    a pin that a person added to an event or a function
-    PIN n5.Location_X: in Float [Parent=Location]      one that was split from a structure
-    NODE n6: Branch @(320,-16)              the position, in pixels, where layout is kept
-    COMMENT "Opens the door" @(0,0,400,200) [CommentColor=(R=1)]   a comment box: text, place and size, properties
+    NODE n4: "/Script/AnimGraph.K2Node_PlayMontage" [ProxyClass="/Script/…"]
+    PIN n4.Rate: in Float32 = 1.5
+    PIN n4.Finished: out Exec
+    PIN n1.Damage: out Float [User=true]
+    PIN n5.Location_X: in Float [Parent=Location]
+    NODE n6: Branch @(320,-16)
+    COMMENT "Opens the door" @(0,0,400,200) [CommentColor=(R=1,G=0,B=0)]
+    GRAPH: "Fold out" [Owner=n7, In=EventGraph]
 
-Node ids are unique in their graph. Parsing and printing take time linear in the text and do not recurse on its length.
+- A node of a class that no catalogue entry describes is generic: its type is the path of the class, in
+  quotes; its parameters are Unreal properties by name, an indexed one (`PinNames(0)=…`) as a list; a value
+  that is no structure of this language (`NSLOCTEXT(…)`) is a text that holds Unreal's own.
+- A PIN line declares a pin that the node's type does not tell, with direction, type and, after `=`, its
+  literal: all pins of a generic node, and on any node one that a person added (`User`) or that was split from
+  a structure (`Parent`). More of Unreal's fields of a pin go into its brackets.
+- A type is a name of the catalogue's, or says its class, structure or enumeration by path:
+  `Object<"/Game/BP_Door.BP_Door_C">`, `Array<Enum<"/Script/Engine.ECollisionChannel">>`, `Map<Name,Int>`.
+- `@` gives the position of a node, and that and the size of a comment box, in pixels, where layout is kept.
+- Parameters of a GRAPH say what its name does not, such as the node that a collapsed graph stands for.
+
+Parsing takes time linear in the text and does not recurse.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5 import program as model
@@ -86,31 +97,46 @@ def grammar() -> str:
 
 def parse(text: str) -> Program:
     """The program that `text` denotes. Raises ParseError with line and column, both from 1."""
+    built: Program = _read(text, "start")
+    return built
+
+
+@lru_cache(maxsize=4096)
+def parse_type(text: str) -> model.Type:
+    """The type that `text` denotes. Raises ParseError."""
+    kind: model.Type = _read(text, "type")
+    return kind
+
+
+def _read(text: str, rule: str) -> Any:
     lines = _code_lines(text)
     if not lines:
-        raise ParseError(1, 1, "BLUEPRINT", "the end of the text")
+        raise ParseError(1, 1, "BLUEPRINT" if rule == "start" else f"a {rule}", "the end of the text")
     numbers = [number for number, _ in lines]
-    source = "\n".join(line for _, line in lines)
+    parser = _parser().parse_interactive("\n".join(line for _, line in lines), start=rule)
     depth = 0
-    parser = _parser().parse_interactive(source)
+    last: Token | None = None
     try:
         for token in parser.iter_parse():
-            token.line = numbers[token.line - 1]
+            last = token
+            line = token.line = numbers[(token.line or 1) - 1]
             depth += (token.type in ("LPAR", "LESSTHAN")) - (token.type in ("RPAR", "MORETHAN"))
             if depth > MAX_DEPTH:
-                raise ParseError(token.line, token.column, f"at most {MAX_DEPTH} nested brackets", "one more")
-        built: Program = parser.feed_eof()
+                expected = f"at most {MAX_DEPTH} nested brackets"
+                raise ParseError(line, token.column or 1, expected, "one more")
+        return parser.feed_eof()  # type: ignore[no-untyped-call]
     except UnexpectedToken as error:
-        # What may come next is asked of the parser: the error's own list holds more than that.
-        if error.token.type == "$END":
+        token = error.token
+        if token.type == "$END":
             line, column, found = numbers[-1], len(lines[-1][1]) + 1, "the end of the text"
         else:
-            line, column, found = error.token.line, error.token.column, _shown(error.token)
-        raise ParseError(line, column, _expected(parser.accepts()), found) from None
+            # What the lexer itself refuses never came through the loop above: its line is not yet the text's.
+            line = error.line if token is last else numbers[error.line - 1]
+            column, found = error.column, _shown(token)
+        raise ParseError(line, column, _expected(parser), found) from None
     except UnexpectedCharacters as error:
         found = _shown(lines[error.line - 1][1][error.column - 1 :])
-        raise ParseError(numbers[error.line - 1], error.column, _expected(parser.accepts()), found) from None
-    return built
+        raise ParseError(numbers[error.line - 1], error.column, _expected(parser), found) from None
 
 
 def _code_lines(text: str) -> list[tuple[int, str]]:
@@ -125,12 +151,13 @@ def _code_lines(text: str) -> list[tuple[int, str]]:
 
 @cache
 def _parser() -> Lark:
-    return Lark(grammar(), parser="lalr", lexer="contextual", transformer=_Builder())
+    return Lark(grammar(), parser="lalr", lexer="contextual", start=["start", "type"], transformer=_Builder())
 
 
-def _expected(terminals: Iterable[str]) -> str:
-    names = sorted({_TERMINALS.get(name, name) for name in terminals})
-    return " or ".join(names) or "nothing more"
+def _expected(parser: InteractiveParser) -> str:
+    """What may come next. The parser is asked: an error's own list holds what other places allow too."""
+    terminals: Iterable[str] = parser.accepts()  # type: ignore[no-untyped-call]
+    return " or ".join(sorted({_TERMINALS.get(name, name) for name in terminals}))
 
 
 def _shown(text: str) -> str:
@@ -275,5 +302,7 @@ class _Builder(Transformer[Token, Program]):
 
 def _once(line: _Heading, before: str | None) -> str:
     if before is not None:
-        raise ParseError(line.name.line or 0, line.name.column or 0, f"one {line.keyword} line", "a second one")
+        raise ParseError(
+            line.name.line or 0, line.name.column or 0, f"one {line.keyword} line", "a second one"
+        )
     return _plain(line.name)

@@ -1,7 +1,7 @@
 """The one canonical text of a program: `parse(print_program(p)) == p` for every program that can be written.
 
-Lines stand in this order: heading, variables, then per graph its comments, nodes with the pins they declare, wires and
-literals. There are no blank lines and no line break at the end.
+Lines stand in this order: heading, variables, then per graph its comments, nodes with the pins they declare,
+wires and literals. There are no blank lines and no line break at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 
 
 def print_program(program: Program) -> str:
-    """Canonical text. Raises ValueError for a node id that is no identifier and for values nested too deeply."""
+    """Canonical text. Raises ValueError for a node id that is no identifier and for values nested too
+    deeply."""
     return "\n".join(_lines(program))
 
 

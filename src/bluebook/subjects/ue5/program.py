@@ -1,7 +1,8 @@
 """What a text in the Blueprint language says: one blueprint, its variables and its graphs.
 
-The classes carry meaning only. Where a thing was written is kept beside it in a `Place`, for diagnostics; places never
-tell two programs apart. How it is written is `language.py`; what a node type means is `catalogue.py`.
+The classes carry meaning only. Where a thing was written is kept beside it in a `Place`, for diagnostics;
+places never tell two programs apart. How it is written is `language.py`; what a node type means is
+`catalogue.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ MAX_DEPTH = 64  # of nested values and types; Unreal's own stay below ten
 
 
 class Place(msgspec.Struct, frozen=True, eq=False):
-    """Line and column, both from 1; 0 for what was never written. All places are equal, so that programs that differ
-    only in where things stand are equal too."""
+    """Line and column, both from 1; 0 for what was never written. All places are equal, so that programs that
+    differ only in where things stand are equal too."""
 
     line: int = 0
     column: int = 0
@@ -108,8 +109,8 @@ class Variable(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """`type` is the name of a catalogue entry, or the path of an Unreal class that no entry describes. `position` is
-    (x, y) in pixels; None where the layout is not kept."""
+    """`type` is the name of a catalogue entry, or the path of an Unreal class that no entry describes.
+    `position` is (x, y) in pixels; None where the layout is not kept."""
 
     id: str
     type: str
@@ -122,8 +123,9 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class PinDeclaration(msgspec.Struct, frozen=True):
-    """A pin that the node's type does not tell: added by the user, split from a structure, or any pin of a node whose
-    class no catalogue entry describes. `default` is its literal; `params` are further Unreal fields of the pin."""
+    """A pin that the node's type does not tell: added by the user, split from a structure, or any pin of a
+    node whose class no catalogue entry describes. `default` is its literal; `params` are further Unreal
+    fields of the pin."""
 
     pin: PinName
     output: bool
@@ -154,7 +156,8 @@ class Literal(msgspec.Struct, frozen=True):
 
 
 class Comment(msgspec.Struct, frozen=True):
-    """A comment box of the editor; `box` is (x, y, width, height) in pixels, None where the layout is not kept."""
+    """A comment box of the editor; `box` is (x, y, width, height) in pixels, None where the layout is not
+    kept."""
 
     text: str
     box: tuple[int, int, int, int] | None = None
@@ -162,8 +165,8 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct):
-    """One graph; node ids are unique in it. `params` say what it is where its name does not, such as the node that a
-    collapsed graph stands for."""
+    """One graph; node ids are unique in it. `params` say what it is where its name does not, such as the node
+    that a collapsed graph stands for."""
 
     name: str
     params: tuple[Param, ...] = ()
@@ -185,8 +188,8 @@ class Program(msgspec.Struct):
 
 
 def same_value(value: Value) -> str:
-    """A key that equal values share: numbers by amount, words and texts by their letters (`Armed` and `"Armed"` name the
-    same variable), structures by their entries."""
+    """A key that equal values share: numbers by amount, words and texts by their letters (`Armed` and
+    `"Armed"` name the same variable), structures by their entries."""
     if isinstance(value, Number):
         return repr(float(value.text) + 0.0)  # -0.0 is 0.0
     if isinstance(value, Fields):
