@@ -81,6 +81,11 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     aliases: tuple[str, ...] = ()
 
 
+# Parameters of every node: further Unreal properties, as a structure; objects inside the node, as Unreal writes them.
+UNREAL, OBJECTS = "Unreal", "Objects"
+EVERYWHERE = (ParamSpec(UNREAL, "", "Struct"), ParamSpec(OBJECTS, "", "Text"))
+
+
 class NodeType(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """An entry. Of `function`, `event`, `macro` and `operator` at most one is set; `variants` are the
     functions of a node whose `T` decides."""
@@ -116,7 +121,8 @@ class NodeType(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return min(side, key=lambda pin: "#" in pin.name, default=None)
 
     def param(self, name: str) -> ParamSpec | None:
-        return next((spec for spec in self.params if name == spec.name or name in spec.aliases), None)
+        specs = (*self.params, *EVERYWHERE)
+        return next((spec for spec in specs if name == spec.name or name in spec.aliases), None)
 
     def takes(self, output: bool) -> bool:
         """Whether it may have pins on that side that the entry does not list."""

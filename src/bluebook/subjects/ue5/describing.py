@@ -31,6 +31,7 @@ COMPOSITE = "K2Node_Composite"
 # What Unreal works out again.
 _DERIVED = frozenset(
     {"NodeGuid", "ErrorType", "ErrorMsg", "bHasCompilerMessage", "NodeUpgradeMessage"}
+    | {"Pins", "DeprecatedPins"}  # of engines before 4.15, whose pins are objects
     | {"bDefaultsToPureFunc", "bIsPureFunc", "bIsConstFunc"}
 )
 _PLACE = frozenset({"NodePosX", "NodePosY"})

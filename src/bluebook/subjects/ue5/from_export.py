@@ -13,7 +13,7 @@ catalogue being right. Left out are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -40,7 +40,7 @@ from bluebook.subjects.ue5.program import (
     Word,
 )
 from bluebook.subjects.ue5.reading import inner_graphs
-from bluebook.subjects.ue5.unreal import UnrealNode, text_of, unreal_nodes
+from bluebook.subjects.ue5.unreal import BOUND_GRAPH, UnrealNode, text_of, unreal_nodes
 
 DEFAULT_BLUEPRINT, DEFAULT_GRAPH = "Blueprint", "EventGraph"
 
@@ -92,7 +92,7 @@ class _Graph:
             elif not node.is_knot:
                 self.described[place] = describe(node, f"n{len(self.described) + 1}", catalogue, layout)
         for place, said in self.described.items():
-            self.found[place] = list(found_pins(said, self._wired(place), catalogue))
+            self.found[place] = found_pins(said, self._wired(place), catalogue)
         self.wires()
 
     def _wired(self, place: int) -> set[int]:
@@ -114,7 +114,7 @@ class _Graph:
     # Wires
 
     def wires(self) -> None:
-        """Wires between nodes that mean something, in the order of their sources."""
+        """Wires between nodes that mean something, in the order of nodes and of the names of pins."""
         names = {
             PinEnd(place, one.place): PinName(self.described[place].id, one.name)
             for place, found in self.found.items()
@@ -129,6 +129,13 @@ class _Graph:
                     continue
                 seen.add((link.source, target))
                 self._add_wire(link.source, target, names)
+        place = {said.id: number for number, said in enumerate(self.described.values())}
+
+        def order(wire: ExecWire | DataWire) -> tuple[int, str, int, str]:
+            return place[wire.source.node], wire.source.pin, place[wire.target.node], wire.target.pin
+
+        self.graph.exec.sort(key=order)
+        self.graph.data.sort(key=order)
 
     def _ends(self, start: PinEnd) -> Iterator[PinEnd]:
         """Where a wire to `start` leads: there, or on through reroutes."""
@@ -157,6 +164,19 @@ class _Graph:
         else:
             self.graph.data.append(DataWire(names[source], names[target], type_of(one, self.catalogue)))
 
+    def _order(self) -> Callable[[PinDeclaration], tuple[int, int]]:
+        """PIN lines by node; those of the catalogue's pins first, in its order, then as in the export."""
+        places: dict[tuple[str, str, bool], tuple[int, int]] = {}
+        for number, (place, said) in enumerate(self.described.items()):
+            known = said.entry.pins if said.entry else ()
+            order = {(spec.name, spec.output): at for at, spec in enumerate(known)}
+            for one in self.found[place]:
+                key = one.name, one.pin.is_output
+                places[said.id, *key] = number, order.get(key, len(order) + one.place)
+            for name, output in order:
+                places.setdefault((said.id, name, output), (number, order[name, output]))
+        return lambda pin: places[pin.pin.node, pin.pin.pin, pin.output]
+
     # What the program does not say yet
 
     def complete(self, program: Program) -> None:
@@ -172,8 +192,7 @@ class _Graph:
             for (place, said), node in zip(self.described.items(), built, strict=True):
                 for pin in _missing_pins(self.found[place], said, node, self.catalogue):
                     declared.setdefault((pin.pin.node, pin.pin.pin, pin.output), pin)
-            order = {said.id: place for place, said in self.described.items()}
-            self.graph.pins = sorted(declared.values(), key=lambda pin: order[pin.pin.node])
+            self.graph.pins = sorted(declared.values(), key=self._order())
             if len(declared) == before:
                 break
         for said, node in zip(self.described.values(), built, strict=True):
@@ -202,13 +221,14 @@ def _further(said: Described, node: UnrealNode) -> tuple[Entry, ...]:
     """The properties that the catalogue entry and the parameters do not give, or give otherwise."""
     if said.entry is None:
         return ()
-    ours = node.properties
+    ours = {key: value for key, value in node.properties.items() if key != BOUND_GRAPH or not said.is_collapsed}
     found = []
     for key, value in said.properties.items():
         if ours.get(key) != value:
             is_none = isinstance(value, Word) and value.text == "None"
             found.append(Entry(key, Text("None") if is_none else value))
-    return (*found, *(Entry(key, Word("None")) for key in ours if key not in said.properties))
+    found += [Entry(key, Word("None")) for key in ours if key not in said.properties]
+    return tuple(sorted(found, key=lambda entry: entry.key or ""))
 
 
 def _comment(node: Node) -> Comment:

@@ -23,7 +23,7 @@ from bluebook.subjects.ue5.program import (
     Word,
     same_value,
 )
-from bluebook.subjects.ue5.unreal import NAME, PARENT, USER, UnrealPin, declared_type_fields, text_of
+from bluebook.subjects.ue5.unreal import CAST, NAME, PARENT, USER, UnrealPin, declared_type_fields, text_of
 from bluebook.subjects.ue5.values import (
     from_literal,
     from_text,
@@ -71,13 +71,13 @@ class Found(msgspec.Struct):
     user: dict[str, str] | None
 
 
-def found_pins(said: Described, wired: set[int], catalogue: Catalogue) -> Iterator[Found]:
+def found_pins(said: Described, wired: set[int], catalogue: Catalogue) -> list[Found]:
     """The pins of a node that matter: those that the editor shows, have wires or were split, and all pins of a class
     that no entry describes."""
     node = said.source
     user = {(unquote(pin.get("PinName", "")), _is_output(pin)): pin for pin in node.user_pins}
     taken: dict[tuple[str, bool], int] = {}
-    by_id: dict[str, str] = {}
+    found: list[Found] = []
     for place, pin in enumerate(node.pins):
         if pin.hidden and place not in wired and not pin.sub_pins and said.entry is not None:
             continue
@@ -87,18 +87,15 @@ def found_pins(said: Described, wired: set[int], catalogue: Catalogue) -> Iterat
             name = f"{name}_{taken[name, pin.is_output]}"
             spec = None
         taken[name, pin.is_output] = 1
-        by_id.setdefault(pin.id, name)
-        parent = pin.parent
-        yield Found(
-            pin,
-            place,
-            name,
-            type_of(pin, catalogue),
-            spec,
-            {} if place in wired or pin.is_output or pin.sub_pins else _literals(pin, catalogue),
-            by_id.get(parent.pin) if parent else None,
-            user.get((pin.name, pin.is_output)),
-        )
+        sets = not (place in wired or pin.is_output or pin.sub_pins)
+        literals = _literals(pin, catalogue) if sets else {}
+        kind, by_user = type_of(pin, catalogue), user.get((pin.name, pin.is_output))
+        found.append(Found(pin, place, name, kind, spec, literals, None, by_user))
+    by_id = {one.pin.id: one.name for one in reversed(found)}
+    for one in found:
+        parent = one.pin.parent
+        one.parent = by_id.get(parent.pin) if parent else None
+    return found
 
 
 def literal_param(one: Found, entry: NodeType | None) -> list[Param]:
@@ -189,7 +186,8 @@ def declaration(
     """The PIN line of a pin. `ours` is what the program says without it."""
     pin = one.pin
     params: list[Param] = []
-    if pin.name != (ours.unreal if ours else one.name):
+    usual = one.spec.unreal_name(one.name) if one.spec else one.name
+    if pin.name != (ours.unreal if ours else usual):
         params.append(Param(NAME, Text(pin.name)))
     if one.parent is not None:
         params.append(Param(PARENT, Text(one.parent)))
@@ -254,6 +252,10 @@ def _program_name(said: Described, pin: Pin) -> tuple[PinSpec | None, str]:
         theirs = text_of(said.param("VarName")) if spec.unreal == "@VarName" else spec.unreal_name(spec.name)
         if spec.output == output and "#" not in spec.name and theirs == name:
             return spec, spec.name
+    if said.source.class_name == CAST and output and not pin.is_exec and name.startswith("As"):
+        result = next((spec for spec in said.entry.pins if spec.name.startswith("As")), None)
+        if result is not None:
+            return result, result.name
     for spec in said.entry.pins:
         if spec.output == output and "#" in spec.name:
             head, _, tail = (spec.unreal or spec.name).partition("#")

@@ -41,4 +41,4 @@ def single_type(category: str, subcategory: str, path: str, catalogue: Catalogue
     if path:
         known = catalogue.of_object(category, path)
         return Type(known) if known else Type(_NAMED.get(category, "Object"), (Type(path),))
-    return Type(catalogue.of_category(category, subcategory) or "Wildcard")
+    return Type((category and catalogue.of_category(category, subcategory)) or "Wildcard")

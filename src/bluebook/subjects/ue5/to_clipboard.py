@@ -18,7 +18,6 @@ from collections.abc import Iterator
 import msgspec
 
 from bluebook.subjects.ue5.catalogue import OBJECTS, Catalogue
-from bluebook.subjects.ue5.fields import unquote
 from bluebook.subjects.ue5.layout import layout
 from bluebook.subjects.ue5.normalising import normalise
 from bluebook.subjects.ue5.pins import AUTO, OBJECT, PLAIN, TEXT, default_fields
@@ -29,6 +28,7 @@ from bluebook.subjects.ue5.program import (
     Graph,
     PinName,
     Program,
+    Text,
     Type,
     Value,
     Word,
@@ -111,6 +111,7 @@ class _Writer:
         self.unexpressed: list[str] = []
         self.graphs = {graph.name: graph for graph in reversed(program.graphs)}
         self.blocks: dict[str, list[str]] = {}
+        self.writers: dict[str, _GraphWriter] = {}
 
     def text(self) -> str:
         first = self.program.graphs[0]
@@ -121,9 +122,12 @@ class _Writer:
         for graph in self.program.graphs:
             if self.graphs[graph.name] is not graph or graph.name not in order:
                 self.unexpressed.append(f"graph {graph.name!r}: a paste holds one graph and what its nodes collapse")
-        built = [_GraphWriter(self, self.graphs[name], name == first.name) for name in order]
-        for one in reversed(built):
-            self.blocks[one.graph.name] = one.lines()
+        for name in order:
+            self.writers[name] = _GraphWriter(self, self.graphs[name], name == first.name)
+        for one in self.writers.values():
+            one.own()
+        for name in reversed(order):
+            self.blocks[name] = self.writers[name].lines()
         return "\n".join((*self.blocks[first.name], ""))
 
     def _inside(self, graph: Graph) -> Iterator[Graph]:
@@ -146,7 +150,7 @@ class _GraphWriter:
     """One graph. `names` are its nodes' in Unreal; `links` the pins at the other ends of each pin's wires."""
 
     def __init__(self, writer: _Writer, graph: Graph, is_first: bool) -> None:
-        self.writer, self.graph, self.is_first = writer, graph, is_first
+        self.writer, self.graph, self.is_first, self.is_owned = writer, graph, is_first, False
         self.nodes = unreal_nodes(writer.program, graph, writer.catalogue)
         self.by_id: dict[str, UnrealNode] = {}
         for node in self.nodes:
@@ -159,6 +163,29 @@ class _GraphWriter:
         self.links: dict[tuple[str, str, bool], list[tuple[str, str, bool]]] = {}
         self._link()
         self._complain()
+
+    def own(self) -> None:
+        """Join each collapsed node to the tunnels of the graph that it stands for, as Unreal does: what goes into the
+        node comes out of one tunnel, and what goes into the other comes out of the node."""
+        for node in self.nodes:
+            inner = self.writer.writers.get(text_of(node.node.param("Graph"))) if _collapses(node) else None
+            if inner is None:
+                continue
+            if inner.is_owned or inner.is_first:
+                self.writer.unexpressed.append(f"{node.node.id}: graph {inner.graph.name!r} is another node's too")
+                continue
+            inner.is_owned = True
+            for tunnel in inner.nodes:
+                if tunnel.class_name != "K2Node_Tunnel":
+                    continue
+                leads_in = any(pin.output for pin in tunnel.pins)
+                keys = ("InputSinkNode", "OutputSourceNode")
+                ends = (inner.reference(tunnel), self.reference(node))
+                for one, key, end in zip((node, tunnel), keys if leads_in else keys[::-1], ends, strict=True):
+                    one.properties[key] = Text(end)
+
+    def reference(self, node: UnrealNode) -> str:
+        return f"{node.class_path}'{self.names[node.node.id]}'"
 
     def _link(self) -> None:
         for wire in (*self.graph.exec, *self.graph.data):
@@ -188,7 +215,7 @@ class _GraphWriter:
                 if not node.may_have(pin):
                     side = "output" if pin.output else "input"
                     self.writer.unexpressed.append(f"{name}.{pin.name}: {node.node.type} has no such {side}")
-            inner = text_of(node.node.param("Graph")) if node.node.type == COLLAPSED else ""
+            inner = text_of(node.node.param("Graph")) if _collapses(node) else ""
             if inner and inner not in self.writer.graphs:
                 self.writer.unexpressed.append(f"{name}: there is no graph {inner!r}")
 
@@ -236,7 +263,7 @@ class _GraphWriter:
     def _objects(self, node: UnrealNode) -> Iterator[str]:
         objects = text_of(node.node.param(OBJECTS))
         yield from objects.split("\n") if objects else ()
-        graph = text_of(node.node.param("Graph")) if node.node.type == COLLAPSED else ""
+        graph = text_of(node.node.param("Graph")) if _collapses(node) else ""
         lines = self.writer.blocks.get(graph)
         if lines is None:
             return
@@ -333,6 +360,10 @@ class _GraphWriter:
         inside += [f"NodeWidth={width}", f"NodeHeight={height}", f"NodeComment={quote(comment.text)}"]
         inside.append(f"NodeGuid={self.writer.guid(self.graph.name, 'comment', str(number))}")
         return [begin(class_path, name, self._path(class_path, name)), *_indented(inside), "End Object"]
+
+
+def _collapses(node: UnrealNode) -> bool:
+    return node.node.type == COLLAPSED
 
 
 def _rows(node: UnrealNode) -> int:

@@ -17,6 +17,7 @@ added it to an event or a function), and else fields of the pin as Unreal writes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -37,10 +38,12 @@ from bluebook.subjects.ue5.program import (
     Value,
     Word,
 )
-from bluebook.subjects.ue5.typecheck import bindings, substitute
+from bluebook.subjects.ue5.typecheck import bindings, canonical, mentions_variable, substitute
 
 LIBRARY = "/Script/Engine.KismetMathLibrary"
 NAME, PARENT, USER = "Name", "Parent", "User"
+CAST = "K2Node_DynamicCast"
+CONTAINERS = ("Array", "Set", "Map")
 CALLS = frozenset(
     {
         "K2Node_CallFunction",
@@ -49,9 +52,12 @@ CALLS = frozenset(
         "K2Node_CommutativeAssociativeBinaryOperator",
     }
 )
+BOUND_GRAPH = "BoundGraph"
+_BARE = "InputKey"  # the one name that Unreal writes without quotes
 # What a reference to an object of the engine, and to one of a project, begins with, by the property that holds it.
 _CLASS = ("/Script/CoreUObject.Class", "/Script/Engine.BlueprintGeneratedClass")
 _KINDS = {
+    BOUND_GRAPH: ("/Script/Engine.EdGraph", "/Script/Engine.EdGraph"),
     "StructType": ("/Script/CoreUObject.ScriptStruct", "/Script/Engine.UserDefinedStruct"),
     "Enum": ("/Script/CoreUObject.Enum", "/Script/Engine.UserDefinedEnum"),
     "InputAction": ("/Script/EnhancedInput.InputAction", "/Script/EnhancedInput.InputAction"),
@@ -184,18 +190,20 @@ class _Expansion:
         entry = self.catalogue.find(node.type)
         built = UnrealNode(node, entry, entry.class_path if entry else node.type, {}, [])
         pins: dict[tuple[str, bool], UnrealPin] = {}
+        declared = self.declared.get(node.id, ())
         for spec in entry.pins if entry else ():
             if "#" not in spec.name and self._has(node, entry, spec):
                 pins[spec.name, spec.output] = self._pin(node, entry, spec.name, spec.output, None)
+        for said in declared:
+            pins.setdefault((said.pin.pin, said.output), self._pin(node, entry, said.pin.pin, said.output, None))
         for (name, output), kind in self.wired.get(node.id, {}).items():
             if (name, output) not in pins:
                 pins[name, output] = self._pin(node, entry, name, output, kind)
         for name, value in self._values(node, entry).items():
             pin = pins.setdefault((name, False), self._pin(node, entry, name, False, None))
             pin.default = value
-        for said in self.declared.get(node.id, ()):
-            key = said.pin.pin, said.output
-            pin = pins.setdefault(key, self._pin(node, entry, *key, None))
+        for said in declared:
+            pin = pins[said.pin.pin, said.output]
             pin.kind, pin.said, pin.is_declared = said.type, said.params, True
             pin.default = said.default if said.default is not None else pin.default
             if (name_said := pin.param(NAME)) is not None:
@@ -211,11 +219,18 @@ class _Expansion:
             return UnrealPin(name, name, output, kind)
         variable = text_of(node.param("VarName")) or name
         unreal = spec.unreal_name(name)
+        if entry and entry.class_path.endswith(f".{CAST}") and name.startswith("As"):
+            unreal = f"As{display_name(name[2:])}"
         unreal = variable if unreal == "@VarName" else unreal
         if spec.kind.name[0] == "@":
             own = not (node.param("Owner") or node.param("Scope"))
             declared = self.variables.get(variable) if own else None
             return UnrealPin(name, unreal, output, declared or kind, spec)
+        if node.param("TargetType") is not None and spec.name.startswith("As"):
+            path = text_of(node.param("TargetType"))
+            path = path.partition("'")[2].rstrip("'") or path
+            known = self.catalogue.of_object("object", path)
+            return UnrealPin(name, unreal, output, Type(known) if known else Type("Object", (Type(path),)), spec)
         usual = None if spec.default is msgspec.UNSET else json_value(spec.default)
         return UnrealPin(name, unreal, output, spec.kind, spec, usual=usual)
 
@@ -251,10 +266,16 @@ class _Expansion:
             other = target.pin(wire.target.pin, False) if target else None
             if source and target and one and other:
                 wires.append((source, one, target, other, wire))
-        bound = bindings(
-            self.catalogue,
-            [(one.node.id, out.kind, other.node.id, into.kind) for one, out, other, into, _ in wires],
-        )
+        for _, output, _, _, wire in wires:
+            if wire.type and not output.is_declared and self._refines(wire.type, output):
+                output.kind = wire.type
+        ends = [(one.node.id, out.kind, other.node.id, into.kind) for one, out, other, into, _ in wires]
+        for node in nodes.values():
+            for pin in node.pins:
+                if pin.is_declared and pin.spec and mentions_variable(pin.spec.kind):
+                    own, outside = (node.node.id, pin.spec.kind), ("", pin.kind)
+                    ends.append((*own, *outside) if pin.output else (*outside, *own))
+        bound = bindings(self.catalogue, ends)
         for node in nodes.values():
             for pin in node.pins:
                 if pin.kind is not None:
@@ -262,6 +283,17 @@ class _Expansion:
         for _, output, _, into, wire in wires:
             output.kind = output.kind or wire.type or into.kind
             into.kind = into.kind or wire.type or output.kind
+
+    def _refines(self, said: Type, pin: UnrealPin) -> bool:
+        """Whether what a wire says of its source is a class below the one that the catalogue gives."""
+        if pin.kind is None or pin.spec is None or pin.kind == said or mentions_variable(pin.kind):
+            return False
+        one, other = (declared_type_fields(kind, self.catalogue) for kind in (pin.kind, said))
+        inner, known = (kind.arguments[0] if kind.name in CONTAINERS and kind.arguments else kind for kind in (said, pin.kind))
+        same = all(one[key] == other[key] for key in ("PinCategory", "ContainerType", "PinValueType"))
+        name = canonical(self.catalogue, inner)
+        above = ("Object", *self.catalogue.ancestors(canonical(self.catalogue, known)))
+        return same and one["PinCategory"] == '"object"' and name not in above
 
     # Properties
 
@@ -296,10 +328,18 @@ class _Expansion:
         if entry.event:
             owner, _, name = entry.event.rpartition(":")
             found["EventReference"] = member_reference(owner, name)
+        if built.class_name == "K2Node_Event":
             found["bOverrideFunction"] = Word("True")
+        if built.class_name == "K2Node_ComponentBoundEvent":
+            found["bInternalEvent"] = Word("True")
+        if built.class_name in ("K2Node_VariableGet", "K2Node_VariableSet") and built.node.param("Owner"):
+            found["SelfContextInfo"] = Word("NotSelfContext")
+        if built.class_name == "K2Node_Tunnel":
+            sides = {pin.output for pin in built.pins}
+            found |= {f"bCanHave{side}puts": Word("True") for out, side in ((False, "In"), (True, "Out")) if out in sides}
         if entry.macro:
             found["MacroGraphReference"] = macro_reference(entry.macro)
-        if built.class_name == "K2Node_DynamicCast" and built.node.param("TargetType") is None:
+        if built.class_name == CAST and built.node.param("TargetType") is None:
             found["TargetType"] = self._cast(built)
         cases = [pin.unreal for pin in built.pins if pin.spec and pin.spec.name == "Case_#"]
         if cases and built.class_name in ("K2Node_SwitchString", "K2Node_SwitchName"):
@@ -324,9 +364,11 @@ class _Expansion:
     def _property(self, kind: str, key: str, value: Value) -> Value:
         if key == "MacroGraphReference" and not isinstance(value, Fields):
             return macro_reference(value.text)
-        if kind in ("Class", "Object") and not isinstance(value, Fields):
+        if key == _BARE or isinstance(value, Fields):
+            return value
+        if kind in ("Class", "Object") or key == BOUND_GRAPH:
             return Text(reference_to(value.text, key, kind == "Class"))
-        return Text(value.text) if kind == "Name" and isinstance(value, Word) else value
+        return Text(value.text) if kind == "Name" else value
 
     def _set(self, properties: dict[str, dict[str, Value] | Value], path: str, value: Value) -> None:
         """`VariableReference.MemberName` is a field of a structure."""
@@ -337,6 +379,11 @@ class _Expansion:
         inside = properties.setdefault(key, {})
         if isinstance(inside, dict):
             inside[field] = value
+
+
+def display_name(name: str) -> str:
+    """A name as Unreal shows it, words apart: `BP_SaveGame` as `BP Save Game`. A run of capitals and digits stays one."""
+    return re.sub(r"(?<![A-Z0-9_])(?=[A-Z0-9])", " ", name).replace("_", " ").replace("  ", " ").strip()
 
 
 def _close(value: dict[str, Value] | Value) -> None:
@@ -358,7 +405,7 @@ def declared_type_fields(kind: Type | None, catalogue: Catalogue) -> dict[str, s
     """The fields of a pin's type, as Unreal writes them, without `PinType.`."""
     kind = kind or Type("Wildcard")
     container, inner = "None", kind
-    if kind.name in ("Array", "Set", "Map"):
+    if kind.name in CONTAINERS:
         container = kind.name
         inner = kind.arguments[0] if kind.arguments else Type("Wildcard")
     category, subcategory, path = _single(inner, catalogue)

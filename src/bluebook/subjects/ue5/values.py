@@ -31,6 +31,13 @@ _GUID = re.compile(r"[0-9A-Fa-f]{32}")
 _CALL = re.compile(r"(NSLOCTEXT|LOCTEXT|INVTEXT|LOCTABLE|LOCGEN_FORMAT_NAMED)\(.*\)", re.S)
 _KEY = re.compile(r"""\s*([^\s"'(=][^"'(=]*(?:\(\d+\))?)\s*=""")
 _BLANKS = re.compile(r"\s*([(),=|])\s*")
+# Before version 5.1 the class of an object went without its module.
+_MODULES = {
+    "/Script/CoreUObject": ("Class", "ScriptStruct", "Enum", "Package"),
+    "/Script/Engine": ("Blueprint", "BlueprintGeneratedClass", "EdGraph", "UserDefinedEnum", "UserDefinedStruct"),
+    "/Script/UMG": ("WidgetBlueprintGeneratedClass",),
+}
+_LONG = {name: f"{module}.{name}" for module, names in _MODULES.items() for name in names}
 # Structures that a pin holds as bare numbers, in this order.
 _BARE = {"Vector": ("X", "Y", "Z"), "Rotator": ("Pitch", "Yaw", "Roll")}
 
@@ -43,14 +50,16 @@ def from_unreal(raw: str, depth: int = 1) -> Value:
     if IDENTIFIER.fullmatch(raw):
         return Word(raw)
     if _STRING.fullmatch(raw):
-        return Text(unquote(raw))
+        text = unquote(raw)
+        kind, quoted, _ = text.partition("'")
+        return Text(_LONG[kind] + text[len(kind) :] if quoted and kind in _LONG else text)
     call = _CALL.fullmatch(raw)
     inside = raw[len(call[1]) :] if call else raw
     parts, closed = split(inside) if inside.startswith("(") and depth < MAX_DEPTH - 1 else ([], False)
     # Anything after the bracket makes it something else.
     if not closed or len(inside) != sum(map(len, parts)) + len(parts) + 1:
         found = _OBJECT.fullmatch(raw)
-        return Text(f"{found['kind']}'{found['path']}'" if found else raw)
+        return Text(f"{_LONG.get(found['kind'], found['kind'])}'{found['path']}'" if found else raw)
     if not parts[-1].strip():
         parts.pop()  # nothing in the bracket, or the comma after the last one
     found_fields = Fields(tuple(_entry(part, depth + 1 + bool(call)) for part in parts))
