@@ -81,7 +81,8 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     aliases: tuple[str, ...] = ()
 
 
-# Parameters of every node: further Unreal properties, as a structure; objects inside the node, as Unreal writes them.
+# Parameters of every node: further Unreal properties, as a structure; objects inside the node, as Unreal
+# writes them.
 UNREAL, OBJECTS = "Unreal", "Objects"
 EVERYWHERE = (ParamSpec(UNREAL, "", "Struct"), ParamSpec(OBJECTS, "", "Text"))
 

@@ -1,4 +1,5 @@
-"""One node of an export in the words of the catalogue: its type, its parameters, and all its properties as values."""
+"""One node of an export in the words of the catalogue: its type, its parameters, and all its properties as
+values."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from bluebook.subjects.ue5.program import (
 )
 from bluebook.subjects.ue5.program import Node as ProgramNode
 from bluebook.subjects.ue5.reading import inner_graphs
-from bluebook.subjects.ue5.unreal import macro_reference, reference_to
+from bluebook.subjects.ue5.references import macro_reference, reference_to
 from bluebook.subjects.ue5.values import from_unreal
 from bluebook.subjects.ue5.writing import object_text
 
@@ -76,7 +77,14 @@ def describe(node: Node, name: str, catalogue: Catalogue, layout: bool) -> Descr
         entry, kind = None, node.class_path
         params = [Param(key, value) for key, value in found.items()]
     said = Described(
-        name, node, entry, kind, params, found, node.position if layout else None, collapsed and entry is not None
+        name,
+        node,
+        entry,
+        kind,
+        params,
+        found,
+        node.position if layout else None,
+        collapsed and entry is not None,
     )
     if node.children and not said.is_collapsed:
         params.append(Param(OBJECTS, Text("\n".join(map(object_text, node.children)))))
@@ -105,8 +113,8 @@ def comment_params(node: Node) -> tuple[Param, ...]:
 
 
 def properties(found: Iterable[Property]) -> dict[str, Value]:
-    """Properties as values. Elements `Key(0)=`, `Key(1)=` … make a list; a list that stands on one line is told from
-    them by its key, `Key()`, and elements that are not the first ones keep their own, `Key(3)`."""
+    """Properties as values. Elements `Key(0)=`, `Key(1)=` … make a list; a list that stands on one line is
+    told from them by its key, `Key()`, and elements that are not the first ones keep their own, `Key(3)`."""
     by_key: dict[str, list[Property]] = {}
     for prop in found:
         by_key.setdefault(prop.key, []).append(prop)
@@ -114,7 +122,9 @@ def properties(found: Iterable[Property]) -> dict[str, Value]:
     for key, several in by_key.items():
         values = [_without_identity(from_unreal(prop.value, 2)) for prop in several]
         if several[0].place is None:
-            lists = isinstance(values[0], Fields) and bool(values[0].entries) and values[0].entries[0].key is None
+            lists = (
+                isinstance(values[0], Fields) and bool(values[0].entries) and values[0].entries[0].key is None
+            )
             said[f"{key}()" if lists else key] = values[0]
         elif [prop.place for prop in several] == list(range(len(several))):
             said[key] = Fields(tuple(Entry(None, value) for value in values))
@@ -165,11 +175,14 @@ def _cast(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
 
 
 def _index(catalogue: Catalogue) -> dict[tuple[str, str, str], NodeType]:
-    """Entries by class and what tells entries of one class apart; of several, the one that may have most pins."""
+    """Entries by class and what tells entries of one class apart; of several, the one that may have most
+    pins."""
     found: dict[tuple[str, str, str], NodeType] = {}
     for entry in sorted(catalogue.nodes, key=lambda entry: (entry.open != "both", entry.name)):
         name = entry.class_path.rpartition(".")[2]
-        members = [(kind, getattr(entry, kind)) for kind in ("function", "event", "macro") if getattr(entry, kind)]
+        members = [
+            (kind, getattr(entry, kind)) for kind in ("function", "event", "macro") if getattr(entry, kind)
+        ]
         members += [("function", variant) for variant in entry.variants.values()]
         if entry.operator and not entry.function:
             members.append(("operator", entry.operator))
@@ -216,4 +229,3 @@ def _short(spec: ParamSpec, key: str, value: Value) -> Value | None:
         return value
     text = value.text
     return Word(text) if IDENTIFIER.fullmatch(text) else Text(text)
-

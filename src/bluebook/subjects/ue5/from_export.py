@@ -1,12 +1,13 @@
 """An export as a program of the language: every node, parameter, literal, variable and wire.
 
-A node is written as short as the catalogue allows. What its catalogue entry, its parameters and its wires already say is
-left out; whatever the export has beside that (`unreal.py` tells) is added as further properties and as PIN lines, round by
-round, until nothing is missing. So a class that no entry describes is carried whole, and nothing depends on the
-catalogue being right. Left out are
+A node is written as short as the catalogue allows. What its catalogue entry, its parameters and its wires
+already say is left out; whatever the export has beside that (`unreal.py` tells) is added as further
+properties and as PIN lines, round by round, until nothing is missing. So a class that no entry describes is
+carried whole, and nothing depends on the catalogue being right. Left out are
 
-- what Unreal works out by itself: GUIDs of nodes and members, compiler messages, purity, tooltips, hidden pins and their
-  values, values under a wire, and, for nodes of the catalogue, what the function behind them says of a pin's class;
+- what Unreal works out by itself: GUIDs of nodes and members, compiler messages, purity, tooltips, hidden
+  pins and their values, values under a wire, and, for nodes of the catalogue, what the function behind them
+  says of a pin's class;
 - reroutes: a wire through them is one wire;
 - unless `layout` is asked for, positions, comment boxes and how the editor shows a node.
 """
@@ -39,8 +40,10 @@ from bluebook.subjects.ue5.program import (
     Variable,
     Word,
 )
+from bluebook.subjects.ue5.properties import properties_of
 from bluebook.subjects.ue5.reading import inner_graphs
-from bluebook.subjects.ue5.unreal import BOUND_GRAPH, UnrealNode, text_of, unreal_nodes
+from bluebook.subjects.ue5.references import BOUND_GRAPH, text_of
+from bluebook.subjects.ue5.unreal import UnrealNode, nodes_with_pins
 
 DEFAULT_BLUEPRINT, DEFAULT_GRAPH = "Blueprint", "EventGraph"
 
@@ -52,6 +55,9 @@ class Translation(msgspec.Struct):
     unexpressed: list[str]
 
 
+_Source = tuple[ExportGraph, str, tuple[Param, ...]]  # a graph, its name and its parameters
+
+
 def to_program(export: ExportGraph, catalogue: Catalogue, layout: bool = False) -> Translation:
     """The program that an export denotes. Raises ExportError for a graph that is no Blueprint's."""
     if kinds.BLUEPRINT not in export.kind.removeprefix("mixed:").split("+"):
@@ -61,7 +67,7 @@ def to_program(export: ExportGraph, catalogue: Catalogue, layout: bool = False) 
     program = Program(blueprint or DEFAULT_BLUEPRINT)
     built = []
     names: set[str] = set()
-    waiting = [(export, name or DEFAULT_GRAPH, ())]
+    waiting: list[_Source] = [(export, name or DEFAULT_GRAPH, ())]
     unexpressed: list[str] = []
     while waiting:
         source, title, params = waiting.pop(0)
@@ -99,7 +105,7 @@ class _Graph:
         pins = range(len(self.export.nodes[place].pins))
         return {pin for pin in pins if PinEnd(place, pin) in self.export.links_of}
 
-    def inner(self, names: set[str]) -> Iterator[tuple[ExportGraph, str, tuple[Param, ...]]]:
+    def inner(self, names: set[str]) -> Iterator[_Source]:
         """The graphs that collapsed nodes stand for."""
         for said in self.described.values():
             if said.is_collapsed:
@@ -157,8 +163,12 @@ class _Graph:
     def _add_wire(self, source: PinEnd, target: PinEnd, names: dict[PinEnd, PinName]) -> None:
         one, other = self.export.pin(source), self.export.pin(target)
         if target not in names or not one.is_output or other.is_output:
-            ends = (f"{self.export.nodes[end.node].name}.{self.export.pin(end).name}" for end in (source, target))
-            self.unexpressed.append("the link " + " to ".join(ends) + " does not lead from an output to an input")
+            ends = (
+                f"{self.export.nodes[end.node].name}.{self.export.pin(end).name}" for end in (source, target)
+            )
+            self.unexpressed.append(
+                "the link " + " to ".join(ends) + " does not lead from an output to an input"
+            )
         elif one.is_exec or other.is_exec:
             self.graph.exec.append(ExecWire(names[source], names[target]))
         else:
@@ -173,8 +183,8 @@ class _Graph:
             for one in self.found[place]:
                 key = one.name, one.pin.is_output
                 places[said.id, *key] = number, order.get(key, len(order) + one.place)
-            for name, output in order:
-                places.setdefault((said.id, name, output), (number, order[name, output]))
+            for key, at in order.items():
+                places.setdefault((said.id, *key), (number, at))
         return lambda pin: places[pin.pin.node, pin.pin.pin, pin.output]
 
     # What the program does not say yet
@@ -188,7 +198,7 @@ class _Graph:
         declared: dict[tuple[str, str, bool], PinDeclaration] = {}
         while True:
             before = len(declared)
-            built = unreal_nodes(program, self.graph, self.catalogue)
+            built = nodes_with_pins(program, self.graph, self.catalogue)
             for (place, said), node in zip(self.described.items(), built, strict=True):
                 for pin in _missing_pins(self.found[place], said, node, self.catalogue):
                     declared.setdefault((pin.pin.node, pin.pin.pin, pin.output), pin)
@@ -196,6 +206,7 @@ class _Graph:
             if len(declared) == before:
                 break
         for said, node in zip(self.described.values(), built, strict=True):
+            node.properties = properties_of(node, self.catalogue)
             further = _further(said, node)
             if further:
                 said.params.append(Param(UNREAL, Fields(further)))
@@ -214,14 +225,18 @@ def _missing_pins(
     for pin in node.pins:
         if (pin.name, pin.output) not in here:
             hidden = (Param("bHidden", Word("True")),)
-            yield PinDeclaration(PinName(said.id, pin.name), pin.output, pin.kind or Type("Wildcard"), None, hidden)
+            yield PinDeclaration(
+                PinName(said.id, pin.name), pin.output, pin.kind or Type("Wildcard"), None, hidden
+            )
 
 
 def _further(said: Described, node: UnrealNode) -> tuple[Entry, ...]:
     """The properties that the catalogue entry and the parameters do not give, or give otherwise."""
     if said.entry is None:
         return ()
-    ours = {key: value for key, value in node.properties.items() if key != BOUND_GRAPH or not said.is_collapsed}
+    ours = {
+        key: value for key, value in node.properties.items() if key != BOUND_GRAPH or not said.is_collapsed
+    }
     found = []
     for key, value in said.properties.items():
         if ours.get(key) != value:
@@ -249,4 +264,3 @@ def _variables(graphs: Iterable[_Graph], catalogue: Catalogue) -> list[Variable]
                 if pin.name == "Value" and name not in found:
                     found[name] = Variable(name, type_of(pin.pin, catalogue))
     return list(found.values())
-

@@ -1,9 +1,9 @@
 """Where nodes go when a program does not say: in layers from left to right, along the wires.
 
-The layered method of Sugiyama, Tagawa and Toda (1981), in its plain form: wires that close a cycle are set aside, a node
-stands right of everything that leads to it, a pure node just left of the first that reads it, and within a layer nodes are
-ordered by the mean place of their neighbours. Parts of the graph that no wire joins stand below each other. Linear in nodes
-and wires, but for the sorting of layers.
+The layered method of Sugiyama, Tagawa and Toda (1981), in its plain form: wires that close a cycle are set
+aside, a node stands right of everything that leads to it, a pure node just left of the first that reads it,
+and within a layer nodes are ordered by the mean place of their neighbours. Parts of the graph that no wire
+joins stand below each other. Linear in nodes and wires, but for the sorting of layers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Point = tuple[int, int]
 
 
 def layout(heights: Sequence[int], wires: Sequence[tuple[int, int]], pure: Sequence[bool]) -> list[Point]:
-    """The place (x, y) of each node in pixels, on the grid. `heights` are the nodes' in pixels; a wire leads from one
-    node to another, by their indices."""
+    """The place (x, y) of each node in pixels, on the grid. `heights` are the nodes' in pixels; a wire leads
+    from one node to another, by their indices."""
     after: list[list[int]] = [[] for _ in heights]
     before: list[list[int]] = [[] for _ in heights]
     for source, target in _acyclic(len(heights), wires):
@@ -86,8 +86,8 @@ def _acyclic(count: int, wires: Sequence[tuple[int, int]]) -> list[tuple[int, in
 
 
 def _ranks(after: list[list[int]], before: list[list[int]], pure: Sequence[bool]) -> list[int]:
-    """The layer of each node: the length of the longest way to it, or, for what is pure, just before its first
-    reader."""
+    """The layer of each node: the length of the longest way to it, or, for what is pure, just before its
+    first reader."""
     rank = [0] * len(after)
     missing = [len(sources) for sources in before]
     ready = [node for node, count in enumerate(missing) if not count]
@@ -131,14 +131,17 @@ def _parts(count: int, wires: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def _order(layers: dict[int, list[int]], before: list[list[int]], after: list[list[int]]) -> None:
-    """Sort each layer by the mean place of its nodes' neighbours on one side, then on the other, a few times."""
+    """Sort each layer by the mean place of its nodes' neighbours on one side, then on the other, a few
+    times."""
     place = {node: index for layer in layers.values() for index, node in enumerate(layer)}
     for sweep in range(_SWEEPS):
         near = after if sweep % 2 else before
         for number in sorted(layers, reverse=bool(sweep % 2)):
             layer = layers[number]
             mean = {
-                node: sum(place[other] for other in near[node]) / len(near[node]) if near[node] else place[node]
+                node: sum(place[other] for other in near[node]) / len(near[node])
+                if near[node]
+                else place[node]
                 for node in layer
             }
             layer.sort(key=lambda node: (mean[node], place[node]))

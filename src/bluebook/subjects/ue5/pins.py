@@ -1,4 +1,5 @@
-"""The pins of an export's nodes: which of them matter, what the program calls them, and how a PIN line says them."""
+"""The pins of an export's nodes: which of them matter, what the program calls them, and how a PIN line says
+them."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from bluebook.subjects.ue5.program import (
     Word,
     same_value,
 )
-from bluebook.subjects.ue5.unreal import CAST, NAME, PARENT, USER, UnrealPin, declared_type_fields, text_of
+from bluebook.subjects.ue5.references import declared_type_fields, text_of
+from bluebook.subjects.ue5.unreal import CAST, NAME, PARENT, USER, UnrealPin
 from bluebook.subjects.ue5.values import (
     from_literal,
     from_text,
@@ -72,8 +74,8 @@ class Found(msgspec.Struct):
 
 
 def found_pins(said: Described, wired: set[int], catalogue: Catalogue) -> list[Found]:
-    """The pins of a node that matter: those that the editor shows, have wires or were split, and all pins of a class
-    that no entry describes."""
+    """The pins of a node that matter: those that the editor shows, have wires or were split, and all pins of
+    a class that no entry describes."""
     node = said.source
     user = {(unquote(pin.get("PinName", "")), _is_output(pin)): pin for pin in node.user_pins}
     taken: dict[tuple[str, bool], int] = {}
@@ -102,7 +104,11 @@ def literal_param(one: Found, entry: NodeType | None) -> list[Param]:
     """The literal as a parameter of the node, where the catalogue knows the pin; at most one."""
     if one.spec is None or entry is None or one.spec.name != one.name or entry.param(one.name):
         return []
-    if one.pin.hidden or len(one.literals) != 1 or main_field(one.kind.name, one.pin.category) not in one.literals:
+    if (
+        one.pin.hidden
+        or len(one.literals) != 1
+        or main_field(one.kind.name, one.pin.category) not in one.literals
+    ):
         return []
     [value] = one.literals.values()
     usual = one.spec.default
@@ -125,7 +131,8 @@ def field_of(kind: Type | None, catalogue: Catalogue) -> str:
 
 
 def default_fields(pin: UnrealPin, catalogue: Catalogue) -> dict[str, str]:
-    """The fields of a pin that hold its literal, unquoted: `DefaultValue`, `DefaultObject`, `DefaultTextValue`."""
+    """The fields of a pin that hold its literal, unquoted: `DefaultValue`, `DefaultObject`,
+    `DefaultTextValue`."""
     found = {}
     if pin.default is not None:
         main = field_of(pin.kind, catalogue)

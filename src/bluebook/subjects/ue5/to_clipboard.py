@@ -1,11 +1,12 @@
 """A program as the text that Unreal's editor takes when a person pastes it into a graph.
 
-Unreal reads a paste in two steps: objects by class and name, then their properties and pins, whose `LinkedTo` name a node
-and a pin's id at both ends. It then asks every node to build its pins anew and keeps what the text says of them: wires and
-changed values. So hidden pins and tooltips need not be written.
+Unreal reads a paste in two steps: objects by class and name, then their properties and pins, whose `LinkedTo`
+name a node and a pin's id at both ends. It then asks every node to build its pins anew and keeps what the
+text says of them: wires and changed values. So hidden pins and tooltips need not be written.
 
-Names, ids and GUIDs come from the program alone: the same program gives the same bytes. A paste has no place for a parent
-class, a category and declarations of variables; they belong to the Blueprint it is pasted into and are told in `notes`.
+Names, ids and GUIDs come from the program alone: the same program gives the same bytes. A paste has no place
+for a parent class, a category and declarations of variables; they belong to the Blueprint it is pasted into
+and are told in `notes`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from bluebook.subjects.ue5.pins import AUTO, OBJECT, PLAIN, TEXT, default_fields
 from bluebook.subjects.ue5.printing import print_program, quote, type_text, value_text
 from bluebook.subjects.ue5.program import (
     Comment,
+    DataWire,
+    ExecWire,
     Fields,
     Graph,
     PinName,
@@ -33,6 +36,8 @@ from bluebook.subjects.ue5.program import (
     Value,
     Word,
 )
+from bluebook.subjects.ue5.properties import properties_of
+from bluebook.subjects.ue5.references import declared_type_fields, text_of
 from bluebook.subjects.ue5.unreal import (
     CALLS,
     NAME,
@@ -40,9 +45,7 @@ from bluebook.subjects.ue5.unreal import (
     USER,
     UnrealNode,
     UnrealPin,
-    declared_type_fields,
-    text_of,
-    unreal_nodes,
+    nodes_with_pins,
 )
 from bluebook.subjects.ue5.values import to_literal, to_text, to_unreal
 from bluebook.subjects.ue5.writing import INDENT, begin
@@ -72,12 +75,23 @@ _FLAGS = (
     "bAdvancedView",
     "bOrphanedPin",
 )
-_WRITTEN = {NAME, PARENT, USER, "PinDefaultValue", "PersistentGuid", "PinFriendlyName", AUTO, OBJECT, PLAIN, TEXT}
+_WRITTEN = {
+    NAME,
+    PARENT,
+    USER,
+    "PinDefaultValue",
+    "PersistentGuid",
+    "PinFriendlyName",
+    AUTO,
+    OBJECT,
+    PLAIN,
+    TEXT,
+}
 
 
 class Clipboard(msgspec.Struct):
-    """`text` ends in a line break. `unexpressed` is what of the program no paste can hold, by name; `notes` is what the
-    person who pastes has to do."""
+    """`text` ends in a line break. `unexpressed` is what of the program no paste can hold, by name; `notes`
+    is what the person who pastes has to do."""
 
     text: str
     unexpressed: list[str]
@@ -102,7 +116,8 @@ def _notes(program: Program) -> Iterator[str]:
 
 
 class _Writer:
-    """`blocks` are the lines of the graphs written so far, `inner` the graphs that a graph's nodes collapse."""
+    """`blocks` are the lines of the graphs written so far, `inner` the graphs that a graph's nodes
+    collapse."""
 
     def __init__(self, program: Program, catalogue: Catalogue) -> None:
         self.program, self.catalogue = program, catalogue
@@ -118,10 +133,14 @@ class _Writer:
         order, waiting = [], [first]
         for graph in waiting:  # grows while it is walked
             order.append(graph.name)
-            waiting += [inner for inner in self._inside(graph) if inner.name not in {one.name for one in waiting}]
+            waiting += [
+                inner for inner in self._inside(graph) if inner.name not in {one.name for one in waiting}
+            ]
         for graph in self.program.graphs:
             if self.graphs[graph.name] is not graph or graph.name not in order:
-                self.unexpressed.append(f"graph {graph.name!r}: a paste holds one graph and what its nodes collapse")
+                self.unexpressed.append(
+                    f"graph {graph.name!r}: a paste holds one graph and what its nodes collapse"
+                )
         for name in order:
             self.writers[name] = _GraphWriter(self, self.graphs[name], name == first.name)
         for one in self.writers.values():
@@ -137,7 +156,11 @@ class _Writer:
                 yield named
 
     def guid(self, *parts: str) -> str:
-        return hashlib.sha256("\0".join((self.seed, *parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32].upper()
+        return (
+            hashlib.sha256("\0".join((self.seed, *parts)).encode("utf-8", "surrogatepass"))
+            .hexdigest()[:32]
+            .upper()
+        )
 
     def name(self, class_name: str) -> str:
         """A name that no other object of the text has."""
@@ -151,12 +174,14 @@ class _GraphWriter:
 
     def __init__(self, writer: _Writer, graph: Graph, is_first: bool) -> None:
         self.writer, self.graph, self.is_first, self.is_owned = writer, graph, is_first, False
-        self.nodes = unreal_nodes(writer.program, graph, writer.catalogue)
+        self.nodes = nodes_with_pins(writer.program, graph, writer.catalogue)
+        self.wires: list[ExecWire | DataWire] = [*graph.exec, *graph.data]
         self.by_id: dict[str, UnrealNode] = {}
         for node in self.nodes:
             if node.node.id in self.by_id:
                 writer.unexpressed.append(f"a second node {node.node.id}")
             self.by_id.setdefault(node.node.id, node)
+            node.properties = properties_of(node, writer.catalogue)
         self.nodes = list(self.by_id.values())
         self.names = {name: writer.name(node.class_name) for name, node in self.by_id.items()}
         self.pins = {(node.node.id, pin.name, pin.output): pin for node in self.nodes for pin in node.pins}
@@ -165,14 +190,16 @@ class _GraphWriter:
         self._complain()
 
     def own(self) -> None:
-        """Join each collapsed node to the tunnels of the graph that it stands for, as Unreal does: what goes into the
-        node comes out of one tunnel, and what goes into the other comes out of the node."""
+        """Join each collapsed node to the tunnels of the graph that it stands for, as Unreal does: what goes
+        into the node comes out of one tunnel, and what goes into the other comes out of the node."""
         for node in self.nodes:
             inner = self.writer.writers.get(text_of(node.node.param("Graph"))) if _collapses(node) else None
             if inner is None:
                 continue
             if inner.is_owned or inner.is_first:
-                self.writer.unexpressed.append(f"{node.node.id}: graph {inner.graph.name!r} is another node's too")
+                self.writer.unexpressed.append(
+                    f"{node.node.id}: graph {inner.graph.name!r} is another node's too"
+                )
                 continue
             inner.is_owned = True
             for tunnel in inner.nodes:
@@ -188,7 +215,7 @@ class _GraphWriter:
         return f"{node.class_path}'{self.names[node.node.id]}'"
 
     def _link(self) -> None:
-        for wire in (*self.graph.exec, *self.graph.data):
+        for wire in self.wires:
             ends = (wire.source.node, wire.source.pin, True), (wire.target.node, wire.target.pin, False)
             lost = [end for end in ends if end not in self.pins]
             if lost:
@@ -201,7 +228,9 @@ class _GraphWriter:
     def _complain(self) -> None:
         for said in self.graph.pins:
             if said.pin.node not in self.by_id:
-                self.writer.unexpressed.append(f"the pin {_shown(said.pin)}: there is no node {said.pin.node}")
+                self.writer.unexpressed.append(
+                    f"the pin {_shown(said.pin)}: there is no node {said.pin.node}"
+                )
         for literal in self.graph.literals:
             if literal.target.node not in self.by_id:
                 self.writer.unexpressed.append(
@@ -222,7 +251,8 @@ class _GraphWriter:
     # Text
 
     def lines(self) -> list[str]:
-        """The blocks of the graph's nodes. Those inside a collapsed graph are declared first, as Unreal does it."""
+        """The blocks of the graph's nodes. Those inside a collapsed graph are declared first, as Unreal does
+        it."""
         places = self._places()
         blocks = [self._block(node, place) for node, place in zip(self.nodes, places, strict=True)]
         blocks += [self._comment(comment, number) for number, comment in enumerate(self.graph.comments)]
@@ -232,7 +262,7 @@ class _GraphWriter:
         index = {node.node.id: number for number, node in enumerate(self.nodes)}
         wires = [
             (index[wire.source.node], index[wire.target.node])
-            for wire in (*self.graph.exec, *self.graph.data)
+            for wire in self.wires
             if wire.source.node in index and wire.target.node in index
         ]
         heights = [_HEAD + _ROW * _rows(node) for node in self.nodes]
@@ -251,7 +281,11 @@ class _GraphWriter:
         inside.append(f"NodeGuid={self.writer.guid(self.graph.name, node.node.id)}")
         inside += [self._pin(node, pin) for pin in node.pins]
         inside += [self._user_pin(pin) for pin in node.pins if pin.param(USER) is not None]
-        return [begin(node.class_path, name, self._path(node.class_path, name)), *_indented(inside), "End Object"]
+        return [
+            begin(node.class_path, name, self._path(node.class_path, name)),
+            *_indented(inside),
+            "End Object",
+        ]
 
     def _path(self, class_path: str, name: str) -> str:
         """Where the node would stand in its Blueprint; without names that a path cannot hold."""
@@ -281,7 +315,9 @@ class _GraphWriter:
 
     def _pin(self, node: UnrealNode, pin: UnrealPin) -> str:
         key = (node.node.id, pin.name, pin.output)
-        subs = [one for one in node.pins if one.output == pin.output and text_of(one.param(PARENT)) == pin.name]
+        subs = [
+            one for one in node.pins if one.output == pin.output and text_of(one.param(PARENT)) == pin.name
+        ]
         parent = pin.param(PARENT)
         fields = {"PinId": self._id(key), "PinName": quote(pin.unreal)}
         fields |= _raw(pin, "PinFriendlyName")
@@ -297,7 +333,9 @@ class _GraphWriter:
             fields["ParentPin"] = self._ends([(node.node.id, text_of(parent), pin.output)])[1:-2]
         fields["PersistentGuid"] = "0" * 32
         fields |= _raw(pin, "PersistentGuid")
-        fields |= {flag: "True" if _is_set(pin, flag) or (subs and flag == "bHidden") else "False" for flag in _FLAGS}
+        fields |= {
+            flag: "True" if _is_set(pin, flag) or (subs and flag == "bHidden") else "False" for flag in _FLAGS
+        }
         for param in pin.said:
             if param.key not in (*_WRITTEN, *_OF_TYPE, *_FLAGS):
                 fields[param.key] = to_unreal(param.value)
@@ -353,9 +391,16 @@ class _GraphWriter:
 
     def _comment(self, comment: Comment, number: int) -> list[str]:
         x, y, width, height = comment.box or (0, -(number + 1) * 9 * _ROW, 16 * _ROW, 6 * _ROW)
-        class_path = next((text_of(param.value) for param in comment.params if param.key == "Class"), _COMMENT)
+        class_path = next(
+            (text_of(param.value) for param in comment.params if param.key == "Class"), _COMMENT
+        )
         name = self.writer.name("EdGraphNode_Comment")
-        inside = [line for param in comment.params if param.key != "Class" for line in _property(param.key, param.value)]
+        inside = [
+            line
+            for param in comment.params
+            if param.key != "Class"
+            for line in _property(param.key, param.value)
+        ]
         inside += _position((x, y))
         inside += [f"NodeWidth={width}", f"NodeHeight={height}", f"NodeComment={quote(comment.text)}"]
         inside.append(f"NodeGuid={self.writer.guid(self.graph.name, 'comment', str(number))}")
@@ -409,6 +454,3 @@ def _indented(lines: list[str]) -> list[str]:
 
 def _shown(pin: PinName) -> str:
     return f"{pin.node}.{pin.pin}"
-
-
-__all__ = ["Clipboard", "to_clipboard", "unquote"]

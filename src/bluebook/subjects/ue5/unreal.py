@@ -1,49 +1,43 @@
-"""What Unreal has for a program: for each node its class, properties and pins. Both directions of the translation look
-at it: `to_clipboard.py` writes it; `from_export.py` adds to a program whatever an export has beside it.
+"""What Unreal has for a program: for each node its class, properties and pins. Both directions of the
+translation look at it: `to_clipboard.py` writes it; `from_export.py` adds to a program whatever an export has
+beside it.
 
 A node of the language stands for
 
 - the class and the properties of its catalogue entry: the function it calls, the event, the macro;
-- the properties that its parameters name, and those of the parameter `Unreal`, which holds properties that the entry
-  does not describe, as in `PrintString [Unreal=(EnabledState=DevelopmentOnly)]`; `None` there takes one away;
+- the properties that its parameters name, and those of the parameter `Unreal`, which holds properties that
+  the entry does not describe, as in `PrintString [Unreal=(EnabledState=DevelopmentOnly)]`; `None` there takes
+  one away;
 - the pins of the entry, of its wires and literals, and of its PIN lines.
 
-A node whose type is the path of a class has the properties that its parameters are and the pins that PIN lines and wires
-name, in Unreal's own names.
+A node whose type is the path of a class has the properties that its parameters are and the pins that PIN
+lines and wires name, in Unreal's own names.
 
-Parameters of a PIN line are `Name` (what Unreal calls the pin), `Parent` (the pin it was split from), `User` (a person
-added it to an event or a function), and else fields of the pin as Unreal writes them: `bHidden`, `DefaultObject` …
+Parameters of a PIN line are `Name` (what Unreal calls the pin), `Parent` (the pin it was split from), `User`
+(a person added it to an event or a function), and else fields of the pin as Unreal writes them: `bHidden`,
+`DefaultObject` …
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 import msgspec
 
-from bluebook.subjects.ue5.catalogue import EXEC, OBJECTS, UNREAL, Catalogue, NodeType, PinSpec, json_value
+from bluebook.subjects.ue5.catalogue import EXEC, Catalogue, NodeType, PinSpec, json_value
 from bluebook.subjects.ue5.program import (
     DataWire,
-    Entry,
-    Fields,
     Graph,
     Node,
     Param,
     PinDeclaration,
     PinName,
     Program,
-    Text,
     Type,
     Value,
-    Word,
 )
+from bluebook.subjects.ue5.references import CONTAINERS, declared_type_fields, display_name, text_of
 from bluebook.subjects.ue5.typecheck import bindings, canonical, mentions_variable, substitute
 
-LIBRARY = "/Script/Engine.KismetMathLibrary"
-NAME, PARENT, USER = "Name", "Parent", "User"
 CAST = "K2Node_DynamicCast"
-CONTAINERS = ("Array", "Set", "Map")
 CALLS = frozenset(
     {
         "K2Node_CallFunction",
@@ -52,27 +46,13 @@ CALLS = frozenset(
         "K2Node_CommutativeAssociativeBinaryOperator",
     }
 )
-BOUND_GRAPH = "BoundGraph"
-_BARE = "InputKey"  # the one name that Unreal writes without quotes
-# What a reference to an object of the engine, and to one of a project, begins with, by the property that holds it.
-_CLASS = ("/Script/CoreUObject.Class", "/Script/Engine.BlueprintGeneratedClass")
-_KINDS = {
-    BOUND_GRAPH: ("/Script/Engine.EdGraph", "/Script/Engine.EdGraph"),
-    "StructType": ("/Script/CoreUObject.ScriptStruct", "/Script/Engine.UserDefinedStruct"),
-    "Enum": ("/Script/CoreUObject.Enum", "/Script/Engine.UserDefinedEnum"),
-    "InputAction": ("/Script/EnhancedInput.InputAction", "/Script/EnhancedInput.InputAction"),
-}
-_TYPE_KINDS = {
-    "struct": _KINDS["StructType"],
-    "byte": _KINDS["Enum"],
-    "enum": _KINDS["Enum"],
-}
-_OPERANDS = {"Float": "Double", "Byte": "Byte", "Int": "Int", "Int64": "Int64", "Vector": "Vector"}
+NAME, PARENT, USER = "Name", "Parent", "User"
 
 
 class UnrealPin(msgspec.Struct):
-    """A pin as Unreal has it. `name` is the program's, `unreal` its own; `kind` is None where nothing tells it.
-    `default` is the literal, `usual` what it is where there is none. `said` are the parameters of its PIN line."""
+    """A pin as Unreal has it. `name` is the program's, `unreal` its own; `kind` is None where nothing tells
+    it. `default` is the literal, `usual` what it is where there is none. `said` are the parameters of its PIN
+    line."""
 
     name: str
     unreal: str
@@ -113,45 +93,10 @@ class UnrealNode(msgspec.Struct):
         return next((pin for pin in self.pins if pin.name == name and pin.output == output), None)
 
 
-def unreal_nodes(program: Program, graph: Graph, catalogue: Catalogue) -> list[UnrealNode]:
-    """The nodes of a graph in their order. Names of pins are the catalogue's own (see `normalise`)."""
+def nodes_with_pins(program: Program, graph: Graph, catalogue: Catalogue) -> list[UnrealNode]:
+    """The nodes of a graph in their order, with their pins; their properties are for `properties.py`. Names
+    of pins are the catalogue's own (see `normalise`)."""
     return _Expansion(program, graph, catalogue).nodes()
-
-
-def reference_to(path: str, key: str, is_class: bool = False) -> str:
-    """`path` as a whole reference, `Class'path'`; as it is where it is one already or nothing tells the class."""
-    kinds = _CLASS if is_class else _KINDS.get(key)
-    if kinds is None or "'" in path or path in ("", "None"):
-        return path
-    return f"{kinds[not path.startswith('/Script/')]}'{path}'"
-
-
-def type_reference(category: str, path: str) -> str:
-    """The class, structure or enumeration `path` of a pin's type as a whole reference."""
-    kinds = _TYPE_KINDS.get(category, _CLASS)
-    return f"{kinds[not path.startswith('/Script/')]}'{path}'"
-
-
-def member_reference(owner: str, name: str) -> Fields:
-    """`(MemberParent="…",MemberName="…")`, or a member of the Blueprint itself where there is no owner."""
-    if owner:
-        parent = Text(reference_to(owner, "", is_class=True))
-        return Fields((Entry("MemberParent", parent), Entry("MemberName", Text(name))))
-    return Fields((Entry("MemberName", Text(name)), Entry("bSelfContext", Word("True"))))
-
-
-def macro_reference(path: str) -> Fields:
-    """The macro `/Engine/…/StandardMacros.StandardMacros:ForEachLoop`."""
-    return Fields(
-        (
-            Entry("MacroGraph", Text(f"/Script/Engine.EdGraph'{path}'")),
-            Entry("GraphBlueprint", Text(f"/Script/Engine.Blueprint'{path.rpartition(':')[0]}'")),
-        )
-    )
-
-
-def text_of(value: Value | None) -> str:
-    return "" if value is None or isinstance(value, Fields) else value.text
 
 
 class _Expansion:
@@ -180,8 +125,6 @@ class _Expansion:
     def nodes(self) -> list[UnrealNode]:
         found = [self._node(node) for node in self.graph.nodes]
         self._resolve({node.node.id: node for node in found})
-        for node in found:
-            self._finish(node)
         return found
 
     # Pins
@@ -195,7 +138,9 @@ class _Expansion:
             if "#" not in spec.name and self._has(node, entry, spec):
                 pins[spec.name, spec.output] = self._pin(node, entry, spec.name, spec.output, None)
         for said in declared:
-            pins.setdefault((said.pin.pin, said.output), self._pin(node, entry, said.pin.pin, said.output, None))
+            pins.setdefault(
+                (said.pin.pin, said.output), self._pin(node, entry, said.pin.pin, said.output, None)
+            )
         for (name, output), kind in self.wired.get(node.id, {}).items():
             if (name, output) not in pins:
                 pins[name, output] = self._pin(node, entry, name, output, kind)
@@ -230,13 +175,15 @@ class _Expansion:
             path = text_of(node.param("TargetType"))
             path = path.partition("'")[2].rstrip("'") or path
             known = self.catalogue.of_object("object", path)
-            return UnrealPin(name, unreal, output, Type(known) if known else Type("Object", (Type(path),)), spec)
+            return UnrealPin(
+                name, unreal, output, Type(known) if known else Type("Object", (Type(path),)), spec
+            )
         usual = None if spec.default is msgspec.UNSET else json_value(spec.default)
         return UnrealPin(name, unreal, output, spec.kind, spec, usual=usual)
 
     def _has(self, node: Node, entry: NodeType | None, spec: PinSpec) -> bool:
-        """Whether the node has that pin of its entry. What a function's owner decides shows only in the wires: a
-        pure function has no exec pins, a function of a library no target."""
+        """Whether the node has that pin of its entry. What a function's owner decides shows only in the
+        wires: a pure function has no exec pins, a function of a library no target."""
         wired = self.wired.get(node.id, {})
         if entry is None or (spec.name, spec.output) in wired:
             return True
@@ -289,152 +236,11 @@ class _Expansion:
         if pin.kind is None or pin.spec is None or pin.kind == said or mentions_variable(pin.kind):
             return False
         one, other = (declared_type_fields(kind, self.catalogue) for kind in (pin.kind, said))
-        inner, known = (kind.arguments[0] if kind.name in CONTAINERS and kind.arguments else kind for kind in (said, pin.kind))
+        inner, known = (
+            kind.arguments[0] if kind.name in CONTAINERS and kind.arguments else kind
+            for kind in (said, pin.kind)
+        )
         same = all(one[key] == other[key] for key in ("PinCategory", "ContainerType", "PinValueType"))
         name = canonical(self.catalogue, inner)
         above = ("Object", *self.catalogue.ancestors(canonical(self.catalogue, known)))
         return same and one["PinCategory"] == '"object"' and name not in above
-
-    # Properties
-
-    def _finish(self, built: UnrealNode) -> None:
-        node, entry = built.node, built.entry
-        if entry is None:
-            built.properties = {param.key: param.value for param in node.params if param.key != OBJECTS}
-            return
-        properties = self._of_entry(built, entry)
-        for spec in entry.params:
-            value = node.param(spec.name)
-            if value is not None:
-                self._set(properties, spec.property, self._property(spec.type, spec.property, value))
-        for value in properties.values():
-            _close(value)
-        built.properties = {key: _fields(value) for key, value in properties.items()}
-        further = node.param(UNREAL)
-        for extra in further.entries if isinstance(further, Fields) else ():
-            if isinstance(extra.value, Word) and extra.value.text == "None":
-                built.properties.pop(extra.key or "", None)
-            elif extra.key:
-                built.properties[extra.key] = extra.value
-
-    def _of_entry(self, built: UnrealNode, entry: NodeType) -> dict[str, dict[str, Value] | Value]:
-        found: dict[str, dict[str, Value] | Value] = {}
-        if entry.operator:
-            found["OperationName"] = Text(entry.operator)
-        function = self._function(built, entry)
-        if function:
-            owner, _, name = function.rpartition(":")
-            found["FunctionReference"] = member_reference(owner, name)
-        if entry.event:
-            owner, _, name = entry.event.rpartition(":")
-            found["EventReference"] = member_reference(owner, name)
-        if built.class_name == "K2Node_Event":
-            found["bOverrideFunction"] = Word("True")
-        if built.class_name == "K2Node_ComponentBoundEvent":
-            found["bInternalEvent"] = Word("True")
-        if built.class_name in ("K2Node_VariableGet", "K2Node_VariableSet") and built.node.param("Owner"):
-            found["SelfContextInfo"] = Word("NotSelfContext")
-        if built.class_name == "K2Node_Tunnel":
-            sides = {pin.output for pin in built.pins}
-            found |= {f"bCanHave{side}puts": Word("True") for out, side in ((False, "In"), (True, "Out")) if out in sides}
-        if entry.macro:
-            found["MacroGraphReference"] = macro_reference(entry.macro)
-        if built.class_name == CAST and built.node.param("TargetType") is None:
-            found["TargetType"] = self._cast(built)
-        cases = [pin.unreal for pin in built.pins if pin.spec and pin.spec.name == "Case_#"]
-        if cases and built.class_name in ("K2Node_SwitchString", "K2Node_SwitchName"):
-            found["PinNames"] = Fields(tuple(Entry(None, Text(case)) for case in cases))
-        return found
-
-    def _function(self, built: UnrealNode, entry: NodeType) -> str | None:
-        if entry.function or not (entry.variants or entry.operator):
-            return entry.function
-        operand = next((pin.kind.name for pin in built.pins if pin.kind and not pin.output), "")
-        if operand in entry.variants:
-            return entry.variants[operand]
-        name = _OPERANDS.get(operand)
-        return f"{LIBRARY}:{entry.operator}_{name}{name}" if entry.operator and name else None
-
-    def _cast(self, built: UnrealNode) -> Value:
-        kind = next((pin.kind for pin in built.pins if pin.name.startswith("As") and pin.kind), None)
-        spec = self.catalogue.type(kind.name) if kind else None
-        path = spec.object if spec and spec.object else kind.arguments[0].name if kind and kind.arguments else ""
-        return Text(reference_to(path, "", is_class=True)) if path else Word("None")
-
-    def _property(self, kind: str, key: str, value: Value) -> Value:
-        if key == "MacroGraphReference" and not isinstance(value, Fields):
-            return macro_reference(value.text)
-        if key == _BARE or isinstance(value, Fields):
-            return value
-        if kind in ("Class", "Object") or key == BOUND_GRAPH:
-            return Text(reference_to(value.text, key, kind == "Class"))
-        return Text(value.text) if kind == "Name" else value
-
-    def _set(self, properties: dict[str, dict[str, Value] | Value], path: str, value: Value) -> None:
-        """`VariableReference.MemberName` is a field of a structure."""
-        key, _, field = path.partition(".")
-        if not field:
-            properties[key] = value
-            return
-        inside = properties.setdefault(key, {})
-        if isinstance(inside, dict):
-            inside[field] = value
-
-
-def display_name(name: str) -> str:
-    """A name as Unreal shows it, words apart: `BP_SaveGame` as `BP Save Game`. A run of capitals and digits stays one."""
-    return re.sub(r"(?<![A-Z0-9_])(?=[A-Z0-9])", " ", name).replace("_", " ").replace("  ", " ").strip()
-
-
-def _close(value: dict[str, Value] | Value) -> None:
-    """A member that names no owner is the Blueprint's own."""
-    if isinstance(value, dict) and not value.keys() & {"MemberParent", "MemberScope"}:
-        value.setdefault("bSelfContext", Word("True"))
-
-
-_ORDER = ("MemberParent", "MemberScope", "MemberName", "bSelfContext")
-
-
-def _fields(value: dict[str, Value] | Value) -> Value:
-    if not isinstance(value, dict):
-        return value
-    return Fields(tuple(Entry(key, value[key]) for key in sorted(value, key=_ORDER.index)))
-
-
-def declared_type_fields(kind: Type | None, catalogue: Catalogue) -> dict[str, str]:
-    """The fields of a pin's type, as Unreal writes them, without `PinType.`."""
-    kind = kind or Type("Wildcard")
-    container, inner = "None", kind
-    if kind.name in CONTAINERS:
-        container = kind.name
-        inner = kind.arguments[0] if kind.arguments else Type("Wildcard")
-    category, subcategory, path = _single(inner, catalogue)
-    found = {
-        "PinCategory": f'"{category}"',
-        "PinSubCategory": f'"{subcategory}"',
-        "PinSubCategoryObject": f'"{type_reference(category, path)}"' if path else "None",
-        "PinSubCategoryMemberReference": "()",
-        "PinValueType": "()",
-        "ContainerType": container,
-    }
-    if container == "Map" and len(kind.arguments) > 1:
-        category, subcategory, path = _single(kind.arguments[1], catalogue)
-        said = [f'TerminalCategory="{category}"']
-        said += [f'TerminalSubCategory="{subcategory}"'] if subcategory else []
-        said += [f'TerminalSubCategoryObject="{type_reference(category, path)}"'] if path else []
-        found["PinValueType"] = f"({','.join(said)})"
-    return found
-
-
-def _single(kind: Type, catalogue: Catalogue) -> tuple[str, str, str]:
-    spec = catalogue.type(kind.name)
-    if spec is None:
-        return "object", "", kind.name if kind.name.startswith("/") else ""
-    path = kind.arguments[0].name if kind.arguments else spec.object
-    known = catalogue.type(path)
-    return spec.category or "wildcard", spec.subcategory, known.object if known and known.object else path
-
-
-def pins_of(nodes: Iterable[UnrealNode]) -> dict[tuple[str, str, bool], UnrealPin]:
-    """Pins by node, the program's name and side."""
-    return {(node.node.id, pin.name, pin.output): pin for node in nodes for pin in node.pins}

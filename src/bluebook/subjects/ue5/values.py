@@ -1,7 +1,7 @@
 """Values between Unreal's text and the language: `(A=1,B="x")`, `"/Script/M.Class'/Game/A.B'"`, `0, 0, 90`.
 
-What Unreal puts in quotes is a text and what it leaves bare a word or a number, so that each goes back as it came. Two
-spellings of one thing become one: references to objects stand in quotes, as Unreal 5 writes them.
+What Unreal puts in quotes is a text and what it leaves bare a word or a number, so that each goes back as it
+came. Two spellings of one thing become one: references to objects stand in quotes, as Unreal 5 writes them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ _BLANKS = re.compile(r"\s*([(),=|])\s*")
 # Before version 5.1 the class of an object went without its module.
 _MODULES = {
     "/Script/CoreUObject": ("Class", "ScriptStruct", "Enum", "Package"),
-    "/Script/Engine": ("Blueprint", "BlueprintGeneratedClass", "EdGraph", "UserDefinedEnum", "UserDefinedStruct"),
+    "/Script/Engine": (
+        "Blueprint",
+        "BlueprintGeneratedClass",
+        "EdGraph",
+        "UserDefinedEnum",
+        "UserDefinedStruct",
+    ),
     "/Script/UMG": ("WidgetBlueprintGeneratedClass",),
 }
 _LONG = {name: f"{module}.{name}" for module, names in _MODULES.items() for name in names}
@@ -105,9 +111,7 @@ def _literal(text: str, kind: Type, catalogue: Catalogue) -> Value:
         numbers = [part.strip() for part in text.split(",")]
         if len(numbers) == 3 and all(map(NUMBER.fullmatch, numbers)):
             return Fields(
-                tuple(
-                    Entry(key, Number(number)) for key, number in zip(_BARE[name], numbers, strict=True)
-                )
+                tuple(Entry(key, Number(number)) for key, number in zip(_BARE[name], numbers, strict=True))
             )
     if category in ("string", "name", "text"):
         return Text(text)
@@ -133,7 +137,8 @@ def to_literal(value: Value, kind: Type) -> str:
 
 
 def from_text(raw: str) -> Text:
-    """The text that people see of a `DefaultTextValue`. An entry of a string table is kept as the call it is."""
+    """The text that people see of a `DefaultTextValue`. An entry of a string table is kept as the call it
+    is."""
     return Text(raw.strip() if raw.strip().startswith("LOCTABLE(") else localised(raw))
 
 
