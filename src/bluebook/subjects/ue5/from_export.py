@@ -15,6 +15,7 @@ carried whole, and nothing depends on the catalogue being right. Left out are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 
 import msgspec
 
@@ -55,6 +56,9 @@ class Translation(msgspec.Struct):
     unexpressed: list[str]
 
 
+# Each round may change what wires tell of other pins. Those that still go on after so many are declared
+# whole.
+_ROUNDS = 6
 _Source = tuple[ExportGraph, str, tuple[Param, ...]]  # a graph, its name and its parameters
 
 
@@ -196,11 +200,12 @@ class _Graph:
                 said.params += literal_param(one, said.entry)
         self.graph.nodes = [said.node() for said in self.described.values()]
         declared: dict[tuple[str, str, bool], PinDeclaration] = {}
-        while True:
+        for number in count():
             before = len(declared)
             built = nodes_with_pins(program, self.graph, self.catalogue)
             for (place, said), node in zip(self.described.items(), built, strict=True):
-                for pin in _missing_pins(self.found[place], said, node, self.catalogue):
+                every = number >= _ROUNDS
+                for pin in _missing_pins(self.found[place], said, node, self.catalogue, every):
                     declared.setdefault((pin.pin.node, pin.pin.pin, pin.output), pin)
             self.graph.pins = sorted(declared.values(), key=self._order())
             if len(declared) == before:
@@ -214,13 +219,14 @@ class _Graph:
 
 
 def _missing_pins(
-    found: Iterable[Found], said: Described, node: UnrealNode, catalogue: Catalogue
+    found: Iterable[Found], said: Described, node: UnrealNode, catalogue: Catalogue, every: bool
 ) -> Iterator[PinDeclaration]:
+    """PIN lines for what the program does not say of a node's pins; with `every`, of all its pins."""
     here = set()
     for one in found:
         here.add((one.name, one.pin.is_output))
         ours = node.pin(one.name, one.pin.is_output)
-        if ours is None or not node.may_have(ours) or not same_pin(ours, one, said.entry, catalogue):
+        if every or ours is None or not node.may_have(ours) or not same_pin(ours, one, said.entry, catalogue):
             yield declaration(said.id, one, ours, said.entry, catalogue)
     for pin in node.pins:
         if (pin.name, pin.output) not in here:

@@ -84,10 +84,10 @@ def found_pins(said: Described, wired: set[int], catalogue: Catalogue) -> list[F
         if pin.hidden and place not in wired and not pin.sub_pins and said.entry is not None:
             continue
         spec, name = _program_name(said, pin)
+        first = name
         while (name, pin.is_output) in taken:
-            taken[name, pin.is_output] += 1
-            name = f"{name}_{taken[name, pin.is_output]}"
-            spec = None
+            taken[first, pin.is_output] += 1
+            name, spec = f"{first}_{taken[first, pin.is_output]}", None
         taken[name, pin.is_output] = 1
         sets = not (place in wired or pin.is_output or pin.sub_pins)
         literals = _literals(pin, catalogue) if sets else {}

@@ -14,79 +14,41 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from bluebook.subjects.ue5.catalogue import OBJECTS, Catalogue
 from bluebook.subjects.ue5.layout import layout
 from bluebook.subjects.ue5.normalising import normalise
-from bluebook.subjects.ue5.pins import AUTO, OBJECT, PLAIN, TEXT, default_fields
+from bluebook.subjects.ue5.pinlines import is_set, pin_line, user_pin_line
 from bluebook.subjects.ue5.printing import print_program, quote, type_text, value_text
 from bluebook.subjects.ue5.program import (
     Comment,
     DataWire,
     ExecWire,
-    Fields,
     Graph,
     PinName,
     Program,
     Text,
-    Type,
-    Value,
-    Word,
 )
 from bluebook.subjects.ue5.properties import properties_of
-from bluebook.subjects.ue5.references import declared_type_fields, text_of
+from bluebook.subjects.ue5.references import text_of
 from bluebook.subjects.ue5.unreal import (
     CALLS,
-    NAME,
     PARENT,
     USER,
     UnrealNode,
     UnrealPin,
     nodes_with_pins,
 )
-from bluebook.subjects.ue5.values import to_literal, to_text, to_unreal
-from bluebook.subjects.ue5.writing import INDENT, begin
+from bluebook.subjects.ue5.writing import INDENT, begin, indented, position_lines, property_lines
 
+_Key = tuple[str, str, bool]  # a pin: its node's id, its name in the program, whether it is an output
 COLLAPSED = "Collapsed"
 _COMMENT = "/Script/UnrealEd.EdGraphNode_Comment"
 _SCHEMA = "Schema=\"/Script/CoreUObject.Class'/Script/BlueprintGraph.EdGraphSchema_K2'\""
 _ROW, _HEAD = 24, 48  # pixels: the height of a pin and of a node's title
-_OF_TYPE = (
-    "PinCategory",
-    "PinSubCategory",
-    "PinSubCategoryObject",
-    "PinSubCategoryMemberReference",
-    "PinValueType",
-    "ContainerType",
-    "bIsReference",
-    "bIsConst",
-    "bIsWeakPointer",
-    "bIsUObjectWrapper",
-    "bSerializeAsSinglePrecisionFloat",
-)
-_FLAGS = (
-    "bHidden",
-    "bNotConnectable",
-    "bDefaultValueIsReadOnly",
-    "bDefaultValueIsIgnored",
-    "bAdvancedView",
-    "bOrphanedPin",
-)
-_WRITTEN = {
-    NAME,
-    PARENT,
-    USER,
-    "PinDefaultValue",
-    "PersistentGuid",
-    "PinFriendlyName",
-    AUTO,
-    OBJECT,
-    PLAIN,
-    TEXT,
-}
 
 
 class Clipboard(msgspec.Struct):
@@ -185,7 +147,7 @@ class _GraphWriter:
         self.nodes = list(self.by_id.values())
         self.names = {name: writer.name(node.class_name) for name, node in self.by_id.items()}
         self.pins = {(node.node.id, pin.name, pin.output): pin for node in self.nodes for pin in node.pins}
-        self.links: dict[tuple[str, str, bool], list[tuple[str, str, bool]]] = {}
+        self.links: dict[_Key, dict[_Key, None]] = {}
         self._link()
         self._complain()
 
@@ -221,9 +183,9 @@ class _GraphWriter:
             if lost:
                 said = f"{_shown(wire.source)} -> {_shown(wire.target)}"
                 self.writer.unexpressed.append(f"the wire {said}: there is no node {lost[0][0]}")
-            elif ends[1] not in self.links.get(ends[0], []):
-                self.links.setdefault(ends[0], []).append(ends[1])
-                self.links.setdefault(ends[1], []).append(ends[0])
+            else:
+                self.links.setdefault(ends[0], {})[ends[1]] = None
+                self.links.setdefault(ends[1], {})[ends[0]] = None
 
     def _complain(self) -> None:
         for said in self.graph.pins:
@@ -274,16 +236,18 @@ class _GraphWriter:
         name = self.names[node.node.id]
         inside = list(self._objects(node))
         for key, value in node.properties.items():
-            inside += _property(key, value)
+            inside += property_lines(key, value)
         if node.class_name in CALLS and not any(pin.is_exec for pin in node.pins):
             inside.append("bDefaultsToPureFunc=True")
-        inside += _position(place)
+        inside += position_lines(place)
         inside.append(f"NodeGuid={self.writer.guid(self.graph.name, node.node.id)}")
         inside += [self._pin(node, pin) for pin in node.pins]
-        inside += [self._user_pin(pin) for pin in node.pins if pin.param(USER) is not None]
+        inside += [
+            user_pin_line(pin, self.writer.catalogue) for pin in node.pins if pin.param(USER) is not None
+        ]
         return [
             begin(node.class_path, name, self._path(node.class_path, name)),
-            *_indented(inside),
+            *indented(inside),
             "End Object",
         ]
 
@@ -316,78 +280,25 @@ class _GraphWriter:
     def _pin(self, node: UnrealNode, pin: UnrealPin) -> str:
         key = (node.node.id, pin.name, pin.output)
         subs = [
-            one for one in node.pins if one.output == pin.output and text_of(one.param(PARENT)) == pin.name
+            (node.node.id, one.name, one.output)
+            for one in node.pins
+            if one.output == pin.output and text_of(one.param(PARENT)) == pin.name
         ]
-        parent = pin.param(PARENT)
-        fields = {"PinId": self._id(key), "PinName": quote(pin.unreal)}
-        fields |= _raw(pin, "PinFriendlyName")
-        if pin.output:
-            fields["Direction"] = '"EGPD_Output"'
-        fields |= {f"PinType.{name}": text for name, text in self._type(pin).items()}
-        fields |= self._defaults(pin, fields["PinId"])
-        if key in self.links:
-            fields["LinkedTo"] = self._ends(self.links[key])
-        if subs:
-            fields["SubPins"] = self._ends([(node.node.id, one.name, one.output) for one in subs])
-        if parent is not None and node.pin(text_of(parent), pin.output):
-            fields["ParentPin"] = self._ends([(node.node.id, text_of(parent), pin.output)])[1:-2]
-        fields["PersistentGuid"] = "0" * 32
-        fields |= _raw(pin, "PersistentGuid")
-        fields |= {
-            flag: "True" if _is_set(pin, flag) or (subs and flag == "bHidden") else "False" for flag in _FLAGS
-        }
-        for param in pin.said:
-            if param.key not in (*_WRITTEN, *_OF_TYPE, *_FLAGS):
-                fields[param.key] = to_unreal(param.value)
-        return f"CustomProperties Pin ({','.join(f'{name}={text}' for name, text in fields.items())},)"
+        parent = (node.node.id, text_of(pin.param(PARENT)), pin.output)
+        ends = {"LinkedTo": self._ends(self.links.get(key, ())), "SubPins": self._ends(subs)}
+        if pin.param(PARENT) is not None and parent in self.pins:
+            ends["ParentPin"] = self._end(parent)
+        return pin_line(pin, self._id(key), ends, self.writer.catalogue)
 
-    def _id(self, key: tuple[str, str, bool]) -> str:
+    def _id(self, key: _Key) -> str:
         return self.writer.guid(self.graph.name, key[0], key[1], "out" if key[2] else "in")
 
-    def _ends(self, ends: list[tuple[str, str, bool]]) -> str:
-        return "(" + "".join(f"{self.names[end[0]]} {self._id(end)}," for end in ends) + ")"
+    def _end(self, end: _Key) -> str:
+        return f"{self.names[end[0]]} {self._id(end)}"
 
-    def _type(self, pin: UnrealPin) -> dict[str, str]:
-        fields = declared_type_fields(pin.kind, self.writer.catalogue)
-        for name in _OF_TYPE:
-            value = pin.param(name)
-            if value is not None:
-                fields[name] = to_unreal(value)
-            fields.setdefault(name, "False")
-        return fields
-
-    def _defaults(self, pin: UnrealPin, key: str) -> dict[str, str]:
-        """The fields of the pin's literal, else of what it usually is."""
-        kind = pin.kind or Type("Wildcard")
-        found = default_fields(pin, self.writer.catalogue)
-        usual = to_literal(pin.usual, kind) if pin.usual is not None and not pin.output else ""
-        auto = pin.param(AUTO)
-        usual = text_of(auto) if auto is not None else usual
-        written = {}
-        text = found.get(PLAIN, usual)
-        if text:
-            written[PLAIN] = quote(text)
-        if usual:
-            written[AUTO] = quote(usual)
-        if OBJECT in found:
-            written[OBJECT] = quote(found[OBJECT])
-        if TEXT in found:
-            value = pin.default if pin.param(TEXT) is None else pin.param(TEXT)
-            written[TEXT] = to_text(value, key) if value is not None else '""'
-        return written
-
-    def _user_pin(self, pin: UnrealPin) -> str:
-        usual = {"PinSubCategory": '""', "PinSubCategoryObject": "None", "ContainerType": "None"}
-        type_fields = [
-            f"{name}={text}"
-            for name, text in self._type(pin).items()
-            if text not in ("False", "()") and usual.get(name) != text
-        ]
-        direction = ["DesiredPinDirection=EGPD_Output"] if pin.output else []
-        value = pin.param("PinDefaultValue")
-        default = [f"PinDefaultValue={quote(text_of(value))}"] if value is not None else []
-        said = [f"PinName={quote(pin.unreal)}", f"PinType=({','.join(type_fields)})", *direction, *default]
-        return f"CustomProperties UserDefinedPin ({','.join(said)})"
+    def _ends(self, ends: Iterable[_Key]) -> str:
+        found = "".join(f"{self._end(end)}," for end in ends)
+        return f"({found})" if found else ""
 
     def _comment(self, comment: Comment, number: int) -> list[str]:
         x, y, width, height = comment.box or (0, -(number + 1) * 9 * _ROW, 16 * _ROW, 6 * _ROW)
@@ -399,12 +310,12 @@ class _GraphWriter:
             line
             for param in comment.params
             if param.key != "Class"
-            for line in _property(param.key, param.value)
+            for line in property_lines(param.key, param.value)
         ]
-        inside += _position((x, y))
+        inside += position_lines((x, y))
         inside += [f"NodeWidth={width}", f"NodeHeight={height}", f"NodeComment={quote(comment.text)}"]
         inside.append(f"NodeGuid={self.writer.guid(self.graph.name, 'comment', str(number))}")
-        return [begin(class_path, name, self._path(class_path, name)), *_indented(inside), "End Object"]
+        return [begin(class_path, name, self._path(class_path, name)), *indented(inside), "End Object"]
 
 
 def _collapses(node: UnrealNode) -> bool:
@@ -412,44 +323,8 @@ def _collapses(node: UnrealNode) -> bool:
 
 
 def _rows(node: UnrealNode) -> int:
-    shown = [pin.output for pin in node.pins if not _is_set(pin, "bHidden")]
+    shown = [pin.output for pin in node.pins if not is_set(pin, "bHidden")]
     return max(sum(shown), len(shown) - sum(shown))
-
-
-def _is_set(pin: UnrealPin, flag: str) -> bool:
-    value = pin.param(flag)
-    return isinstance(value, Word) and value.text.lower() == "true"
-
-
-def _raw(pin: UnrealPin, key: str) -> dict[str, str]:
-    value = pin.param(key)
-    return {} if value is None else {key: to_unreal(value)}
-
-
-def _property(key: str, value: Value) -> Iterator[str]:
-    """`Key=value`; a list as one line an element, unless its key says that it stands on one line."""
-    if key.endswith("()"):
-        yield f"{_property_name(key[:-2])}={to_unreal(value)}"
-    elif isinstance(value, Fields) and value.entries and value.entries[0].key is None:
-        for number, entry in enumerate(value.entries):
-            yield f"{_property_name(key)}({number})={to_unreal(entry.value)}"
-    else:
-        yield f"{_property_name(key)}={to_unreal(value)}"
-
-
-def _property_name(key: str) -> str:
-    return key if re.fullmatch(r"[\w. -]+(\(\d+\))?", key) else quote(key)
-
-
-def _position(place: tuple[int, int]) -> Iterator[str]:
-    """Unreal leaves out a coordinate that is 0."""
-    for key, at in zip(("NodePosX", "NodePosY"), place, strict=True):
-        if at:
-            yield f"{key}={at}"
-
-
-def _indented(lines: list[str]) -> list[str]:
-    return [INDENT + line for line in lines]
 
 
 def _shown(pin: PinName) -> str:

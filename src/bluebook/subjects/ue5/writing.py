@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+
 from bluebook.subjects.ue5.export import Node
 from bluebook.subjects.ue5.printing import quote
+from bluebook.subjects.ue5.program import Fields, Value
+from bluebook.subjects.ue5.values import to_unreal
 
 INDENT = "   "
 
@@ -28,7 +33,36 @@ def object_text(node: Node) -> str:
 
 def begin(class_path: str, name: str, export_path: str = "") -> str:
     parts = ["Begin Object"]
-    parts += [f"Class={class_path}"] if class_path else []
+    if class_path:
+        plain = re.fullmatch(r"""[^\s"'\\]+""", class_path)
+        parts.append(f"Class={class_path if plain else quote(class_path)}")
     parts += [f"Name={quote(name)}"]
     parts += [f"ExportPath={quote(export_path)}"] if export_path else []
     return " ".join(parts)
+
+
+def property_lines(key: str, value: Value) -> Iterator[str]:
+    """`Key=value`; a list as one line an element, unless its key says that it stands on one line
+    (`Key()`)."""
+    if key.endswith("()"):
+        yield f"{_property_name(key[:-2])}={to_unreal(value)}"
+    elif isinstance(value, Fields) and value.entries and value.entries[0].key is None:
+        for number, entry in enumerate(value.entries):
+            yield f"{_property_name(key)}({number})={to_unreal(entry.value)}"
+    else:
+        yield f"{_property_name(key)}={to_unreal(value)}"
+
+
+def _property_name(key: str) -> str:
+    return key if re.fullmatch(r"\w[\w. -]*(\(\d+\))?", key) else quote(key)
+
+
+def position_lines(place: tuple[int, int]) -> Iterator[str]:
+    """Unreal leaves out a coordinate that is 0."""
+    for key, at in zip(("NodePosX", "NodePosY"), place, strict=True):
+        if at:
+            yield f"{key}={at}"
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    return [INDENT + line for line in lines]
