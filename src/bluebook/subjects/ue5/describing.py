@@ -74,7 +74,7 @@ def describe(node: Node, name: str, catalogue: Catalogue, layout: bool) -> Descr
     entry, kind = _entry(node, catalogue)
     params = _params(entry, found) if entry else [Param(key, value) for key, value in found.items()]
     if params is None:  # it lacks what the entry needs
-        entry, kind = None, node.class_path
+        entry, kind = None, _class_path(node)
         params = [Param(key, value) for key, value in found.items()]
     said = Described(
         name,
@@ -161,17 +161,27 @@ def _entry(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
             if entry.name.endswith("*"):
                 return _cast(node, catalogue)
             return entry, entry.name
-    return None, node.class_path
+    return None, _class_path(node)
+
+
+def _class_path(node: Node) -> str:
+    """The class with its module, which very old engines leave out."""
+    name = node.class_path
+    return (
+        name
+        if name.startswith("/")
+        else f"/Script/{'BlueprintGraph' if 'K2Node' in name else 'UnrealEd'}.{name}"
+    )
 
 
 def _cast(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
     target = reference(node.get("TargetType"))
     if target is None:
-        return None, node.class_path
+        return None, _class_path(node)
     known = catalogue.of_object("object", target.path)
     name = "CastTo" + (known or target.path.rpartition(".")[2].removesuffix("_C"))
     entry = catalogue.find(name)
-    return entry, name if entry else node.class_path
+    return entry, name if entry else _class_path(node)
 
 
 def _index(catalogue: Catalogue) -> dict[tuple[str, str, str], NodeType]:

@@ -102,6 +102,10 @@ class _Graph:
             elif not node.is_knot:
                 self.described[place] = describe(node, f"n{len(self.described) + 1}", catalogue, layout)
         for place, said in self.described.items():
+            if not said.source.class_path:
+                self.unexpressed.append(
+                    f"the class of {said.source.name} (line {said.source.line}), which has none"
+                )
             self.found[place] = found_pins(said, self._wired(place), catalogue)
         self.wires()
 
@@ -204,7 +208,7 @@ class _Graph:
             before = len(declared)
             built = nodes_with_pins(program, self.graph, self.catalogue)
             for (place, said), node in zip(self.described.items(), built, strict=True):
-                every = number >= _ROUNDS
+                every = number >= _ROUNDS or said.entry is None
                 for pin in _missing_pins(self.found[place], said, node, self.catalogue, every):
                     declared.setdefault((pin.pin.node, pin.pin.pin, pin.output), pin)
             self.graph.pins = sorted(declared.values(), key=self._order())

@@ -24,7 +24,7 @@ from bluebook.subjects.ue5.program import (
     Word,
     same_value,
 )
-from bluebook.subjects.ue5.references import declared_type_fields, text_of
+from bluebook.subjects.ue5.references import CONTAINERS, declared_type_fields, text_of
 from bluebook.subjects.ue5.unreal import CAST, NAME, PARENT, USER, UnrealPin
 from bluebook.subjects.ue5.values import (
     from_literal,
@@ -119,7 +119,7 @@ def literal_param(one: Found, entry: NodeType | None) -> list[Param]:
 
 def main_field(kind: str, category: str) -> str:
     """The field that holds the literal of a pin."""
-    if kind in ("Array", "Set", "Map"):
+    if kind in CONTAINERS:
         return PLAIN
     return OBJECT if category in _OBJECTS else TEXT if category == "text" else PLAIN
 
@@ -171,10 +171,15 @@ def _usual(ours: UnrealPin | None) -> str | None:
 
 
 def _same_kind(ours: Type | None, theirs: Type, known: bool, fixed: bool, catalogue: Catalogue) -> bool:
+    wildcard = Type("Wildcard")
+    if ours is None:
+        ours = wildcard
+    elif ours.name in CONTAINERS and not ours.arguments:
+        ours = Type(ours.name, (wildcard,) * len(theirs.arguments))
     if ours == theirs:
         return True
-    if ours is None or not known or ours.name in ("Array", "Set", "Map", "Wildcard"):
-        return fixed and ours is not None and ours.name == theirs.name
+    if not known or ours.name in (*CONTAINERS, "Wildcard"):
+        return fixed and ours.name == theirs.name
     one, other = declared_type_fields(ours, catalogue), declared_type_fields(theirs, catalogue)
     category = one["PinCategory"]
     if category != other["PinCategory"] or one["ContainerType"] != other["ContainerType"]:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from bluebook.subjects.ue5.catalogue import OBJECTS, Catalogue
+from bluebook.subjects.ue5.checker import is_class_path
 from bluebook.subjects.ue5.layout import layout
 from bluebook.subjects.ue5.normalising import normalise
 from bluebook.subjects.ue5.pinlines import is_set, pin_line, user_pin_line
@@ -132,7 +133,8 @@ class _Writer:
 
 
 class _GraphWriter:
-    """One graph. `names` are its nodes' in Unreal; `links` the pins at the other ends of each pin's wires."""
+    """One graph. `names` are its nodes' in Unreal; `links` the pins at the other ends of each pin's wires;
+    `parts` what each pin was split into."""
 
     def __init__(self, writer: _Writer, graph: Graph, is_first: bool) -> None:
         self.writer, self.graph, self.is_first, self.is_owned = writer, graph, is_first, False
@@ -147,6 +149,11 @@ class _GraphWriter:
         self.nodes = list(self.by_id.values())
         self.names = {name: writer.name(node.class_name) for name, node in self.by_id.items()}
         self.pins = {(node.node.id, pin.name, pin.output): pin for node in self.nodes for pin in node.pins}
+        self.parts: dict[_Key, list[_Key]] = {}
+        for key in self.pins:
+            parent = self._parent(key)
+            if parent is not None:
+                self.parts.setdefault(parent, []).append(key)
         self.links: dict[_Key, dict[_Key, None]] = {}
         self._link()
         self._complain()
@@ -200,7 +207,7 @@ class _GraphWriter:
                 )
         for node in self.nodes:
             name, entry = node.node.id, node.entry
-            if entry is None and not node.class_path.startswith("/Script/"):
+            if entry is None and not is_class_path(node.class_path):
                 self.writer.unexpressed.append(f"{name}: no Unreal class is known for {node.node.type!r}")
             for pin in node.pins:
                 if not node.may_have(pin):
@@ -279,16 +286,20 @@ class _GraphWriter:
 
     def _pin(self, node: UnrealNode, pin: UnrealPin) -> str:
         key = (node.node.id, pin.name, pin.output)
-        subs = [
-            (node.node.id, one.name, one.output)
-            for one in node.pins
-            if one.output == pin.output and text_of(one.param(PARENT)) == pin.name
-        ]
-        parent = (node.node.id, text_of(pin.param(PARENT)), pin.output)
-        ends = {"LinkedTo": self._ends(self.links.get(key, ())), "SubPins": self._ends(subs)}
-        if pin.param(PARENT) is not None and parent in self.pins:
+        parent = self._parent(key)
+        ends = {
+            "LinkedTo": self._ends(self.links.get(key, ())),
+            "SubPins": self._ends(self.parts.get(key, ())),
+        }
+        if parent is not None:
             ends["ParentPin"] = self._end(parent)
         return pin_line(pin, self._id(key), ends, self.writer.catalogue)
+
+    def _parent(self, key: _Key) -> _Key | None:
+        """The pin that a pin was split from."""
+        said = self.pins[key].param(PARENT)
+        parent = (key[0], text_of(said), key[2])
+        return parent if said is not None and parent in self.pins else None
 
     def _id(self, key: _Key) -> str:
         return self.writer.guid(self.graph.name, key[0], key[1], "out" if key[2] else "in")

@@ -51,6 +51,8 @@ _BARE = {"Vector": ("X", "Y", "Z"), "Rotator": ("Pitch", "Yaw", "Roll")}
 def from_unreal(raw: str, depth: int = 1) -> Value:
     """The value of a property or of a field in brackets; text that is nothing else is taken as it stands."""
     raw = raw.strip()
+    if _GUID.fullmatch(raw):
+        return Text(raw)
     if NUMBER.fullmatch(raw):
         return Number(raw)
     if IDENTIFIER.fullmatch(raw):
