@@ -286,6 +286,7 @@ def test_operators_follow_the_types_of_their_wires() -> None:
         ("NODE n1: Branch\nGRAPH: Other\nNODE n1: Branch", "graph 'Other'"),
         ("NODE n1: Collapsed [Graph=Gone]", "n1: there is no graph 'Gone'"),
         ("NODE n1: Collapsed [Graph=G]", "n1: graph 'G'"),
+        ("", "nothing to paste"),
     ],
 )
 def test_what_a_paste_cannot_hold_is_named(lines: str, name: str) -> None:
@@ -530,7 +531,10 @@ def test_damaged_exports_give_a_program_or_a_clear_refusal(lines: list[str]) -> 
     except ExportError:
         return
     assert parse(print_program(found.program)) == found.program
-    read(to_clipboard(found.program, declared()).text)
+    pasted = to_clipboard(found.program, declared())
+    assert bool(found.program.graphs[0].nodes) == bool(pasted.text.strip())
+    if pasted.text.strip():
+        assert len(read(pasted.text).nodes) == len(found.program.graphs[0].nodes)
 
 
 # Real exports

@@ -223,6 +223,21 @@ class Catalogue(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tr
                     found.setdefault(member, node)
         return found
 
+    @cached_property
+    def by_class(self) -> dict[tuple[str, str, str], NodeType]:
+        """Entries by class, kind of member (`function`, `event`, `macro`, `operator`, or nothing) and member;
+        of several, the one that may have most pins."""
+        found: dict[tuple[str, str, str], NodeType] = {}
+        for entry in sorted(self.nodes, key=lambda entry: (entry.open != "both", entry.name)):
+            kinds = {"function": entry.function, "event": entry.event, "macro": entry.macro}
+            members = [(kind, member) for kind, member in kinds.items() if member]
+            members += [("function", variant) for variant in entry.variants.values()]
+            if entry.operator and not entry.function:
+                members.append(("operator", entry.operator))
+            for kind, member in members or [("", "")]:
+                found.setdefault((entry.class_path.rpartition(".")[2], kind, member), entry)
+        return found
+
     def ancestors(self, name: str) -> list[str]:
         """`name` and what it can stand in for, nearest first."""
         found: list[str] = []

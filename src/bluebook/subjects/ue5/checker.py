@@ -383,6 +383,6 @@ class _GraphCheck:
         for node in unused(self.nodes.values(), self.types, entered, read):
             kind = self.construct(node.id)
             self.add(node.place, "unused", f"nothing reads {node.id}, a pure {kind}", kind)
-        for node in unreachable(self.nodes.values(), self.types, entered, followers):
+        for node in unreachable(self.nodes.values(), self.types, entered, followers, read):
             kind = self.construct(node.id)
             self.add(node.place, "unreachable", f"{node.id} ({kind}) is never reached from an event", kind)

@@ -151,12 +151,11 @@ def _is_collapsed(node: Node) -> bool:
 
 def _entry(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
     """The catalogue entry of a node and the name of its type; else its class."""
-    index = _index(catalogue)
     kind, member = member_of(node)
     operator = unquote(node.get("OperationName"))
     keys = [(kind, member), ("operator", operator), ("", "")]
     for key in keys:
-        entry = index.get((node.class_name, *key)) if key[1] or not key[0] else None
+        entry = catalogue.by_class.get((node.class_name, *key)) if key[1] or not key[0] else None
         if entry is not None and (key[0] or not (kind == "" and operator)):
             if entry.name.endswith("*"):
                 return _cast(node, catalogue)
@@ -182,23 +181,6 @@ def _cast(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
     name = "CastTo" + (known or target.path.rpartition(".")[2].removesuffix("_C"))
     entry = catalogue.find(name)
     return entry, name if entry else _class_path(node)
-
-
-def _index(catalogue: Catalogue) -> dict[tuple[str, str, str], NodeType]:
-    """Entries by class and what tells entries of one class apart; of several, the one that may have most
-    pins."""
-    found: dict[tuple[str, str, str], NodeType] = {}
-    for entry in sorted(catalogue.nodes, key=lambda entry: (entry.open != "both", entry.name)):
-        name = entry.class_path.rpartition(".")[2]
-        members = [
-            (kind, getattr(entry, kind)) for kind in ("function", "event", "macro") if getattr(entry, kind)
-        ]
-        members += [("function", variant) for variant in entry.variants.values()]
-        if entry.operator and not entry.function:
-            members.append(("operator", entry.operator))
-        for member in members or [("", "")]:
-            found.setdefault((name, *member), entry)
-    return found
 
 
 def _params(entry: NodeType, found: dict[str, Value]) -> list[Param] | None:

@@ -24,9 +24,14 @@ def unused(nodes: Iterable[Node], types: Types, entered: Set[str], read: Set[str
 
 
 def unreachable(
-    nodes: Iterable[Node], types: Types, entered: Set[str], followers: Mapping[str, Sequence[str]]
+    nodes: Iterable[Node],
+    types: Types,
+    entered: Set[str],
+    followers: Mapping[str, Sequence[str]],
+    read: Set[str],
 ) -> Iterator[Node]:
-    """Nodes that need execution and that no event leads to."""
+    """Nodes that need execution and that no event leads to. A call of a function that the catalogue does not
+    know is taken for pure where somebody reads it and no execution goes in or out."""
     known = list(nodes)
     reached = {node.id for node in known if _starts(node, types, entered, followers)}
     waiting = list(reached)
@@ -36,7 +41,9 @@ def unreachable(
                 reached.add(follower)
                 waiting.append(follower)
     for node in known:
-        if node.id not in reached and (node.id in entered or _is_entered(types[node.id])):
+        kind = types[node.id]
+        pure = kind is not None and kind.open == "both" and node.id in read and node.id not in followers
+        if node.id not in reached and (node.id in entered or (_is_entered(kind) and not pure)):
             yield node
 
 

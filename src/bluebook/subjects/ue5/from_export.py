@@ -226,12 +226,17 @@ def _missing_pins(
     found: Iterable[Found], said: Described, node: UnrealNode, catalogue: Catalogue, every: bool
 ) -> Iterator[PinDeclaration]:
     """PIN lines for what the program does not say of a node's pins; with `every`, of all its pins."""
+    pins = {(pin.name, pin.output): pin for pin in node.pins}
     here = set()
     for one in found:
         here.add((one.name, one.pin.is_output))
-        ours = node.pin(one.name, one.pin.is_output)
+        ours = pins.get((one.name, one.pin.is_output))
+        if ours is not None and ours.is_declared:
+            continue
         if every or ours is None or not node.may_have(ours) or not same_pin(ours, one, said.entry, catalogue):
-            yield declaration(said.id, one, ours, said.entry, catalogue)
+            line = declaration(said.id, one, ours, said.entry, catalogue)
+            # A literal is said once.
+            yield line if said.param(one.name) is None else msgspec.structs.replace(line, default=None)
     for pin in node.pins:
         if (pin.name, pin.output) not in here:
             hidden = (Param("bHidden", Word("True")),)

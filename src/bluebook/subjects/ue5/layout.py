@@ -57,7 +57,6 @@ def _acyclic(count: int, wires: Sequence[tuple[int, int]]) -> list[tuple[int, in
     entered = [False] * count
     for source, target in dict.fromkeys(wires):
         out[source].append(target)
-    roots = sorted(range(count), key=lambda node: (node in {target for _, target in wires[:0]}, node))
     targets = {target for _, target in wires}
     roots = [node for node in range(count) if node not in targets] + list(range(count))
     open_nodes: set[int] = set()

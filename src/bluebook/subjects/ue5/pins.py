@@ -227,7 +227,7 @@ def _unknown(one: Found, catalogue: Catalogue) -> Iterator[Param]:
     ours = declared_type_fields(one.kind, catalogue)
     for key, said in ours.items():
         theirs = one.pin.fields.get(f"PinType.{key}", "None" if key == "PinSubCategoryObject" else said)
-        if from_unreal(theirs) != from_unreal(said):
+        if theirs != said and from_unreal(theirs) != from_unreal(said):
             yield Param(key, from_unreal(theirs))
     if "PinFriendlyName" in one.pin.fields:
         yield Param("PinFriendlyName", from_unreal(one.pin.fields["PinFriendlyName"]))

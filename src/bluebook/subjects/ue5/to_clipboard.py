@@ -99,6 +99,8 @@ class _Writer:
             waiting += [
                 inner for inner in self._inside(graph) if inner.name not in {one.name for one in waiting}
             ]
+        if not first.nodes and not first.comments:
+            self.unexpressed.append(f"graph {first.name!r}: it is empty, so there is nothing to paste")
         for graph in self.program.graphs:
             if self.graphs[graph.name] is not graph or graph.name not in order:
                 self.unexpressed.append(
