@@ -24,7 +24,7 @@ from bluebook.subjects.ue5.program import (
 )
 from bluebook.subjects.ue5.program import Node as ProgramNode
 from bluebook.subjects.ue5.reading import inner_graphs
-from bluebook.subjects.ue5.references import macro_reference, reference_to
+from bluebook.subjects.ue5.references import macro_reference, reference_to, text_of
 from bluebook.subjects.ue5.values import from_unreal
 from bluebook.subjects.ue5.writing import object_text
 
@@ -72,7 +72,9 @@ def describe(node: Node, name: str, catalogue: Catalogue, layout: bool) -> Descr
     left_out |= _TUNNEL_ENDS if collapsed or node.class_name == "K2Node_Tunnel" else frozenset()
     found = properties(prop for prop in node.properties if prop.key not in left_out)
     entry, kind = _entry(node, catalogue)
-    params = _params(entry, found) if entry else [Param(key, value) for key, value in found.items()]
+    params = (
+        _params(entry, found, catalogue) if entry else [Param(key, value) for key, value in found.items()]
+    )
     if params is None:  # it lacks what the entry needs
         entry, kind = None, _class_path(node)
         params = [Param(key, value) for key, value in found.items()]
@@ -183,7 +185,7 @@ def _cast(node: Node, catalogue: Catalogue) -> tuple[NodeType | None, str]:
     return entry, name if entry else _class_path(node)
 
 
-def _params(entry: NodeType, found: dict[str, Value]) -> list[Param] | None:
+def _params(entry: NodeType, found: dict[str, Value], catalogue: Catalogue) -> list[Param] | None:
     """The parameters of an entry that the properties give; None where a required one is missing."""
     said = []
     for spec in entry.params:
@@ -194,11 +196,17 @@ def _params(entry: NodeType, found: dict[str, Value]) -> list[Param] | None:
         if field:
             value = _field(value, field)
         short = _short(spec, key, value) if value is not None else None
-        if short is not None:
+        if short is not None and not (spec.name == "TargetType" and _tells(entry, short, catalogue)):
             said.append(Param(spec.name, short))
         elif spec.required:
             return None
     return said
+
+
+def _tells(entry: NodeType, target: Value, catalogue: Catalogue) -> bool:
+    """Whether the name of a cast says what it is to, as in `CastToPawn`."""
+    kind = catalogue.type(entry.name.removeprefix("CastTo"))
+    return kind is not None and bool(kind.object) and text_of(target) == kind.object
 
 
 def _field(value: Value | None, key: str) -> Value | None:
