@@ -308,7 +308,7 @@ def test_the_same_text_pastes_the_same_bytes_and_ids_are_unique() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_ten_thousand_nodes_in_a_ring() -> None:
+def test_a_ring_of_thousands_of_nodes() -> None:
     one = forward(read(chain(3_000, ring=True)))
     assert len(read(to_clipboard(one, declared()).text).links) == 3_000
 
@@ -368,7 +368,7 @@ def test_a_chain_runs_from_left_to_right_and_pure_nodes_stand_before_their_reade
 
 words = st.from_regex(r"[A-Z][a-z]{1,6}", fullmatch=True)
 letters = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8
+    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=8
 )
 numbers = st.one_of(st.integers(-99, 99).map(str), st.sampled_from(["0.5", "-2.000000", "1e5"])).map(Number)
 texts = letters.filter(lambda text: "'" not in text).map(Text)
@@ -535,6 +535,29 @@ def test_damaged_exports_give_a_program_or_a_clear_refusal(lines: list[str]) -> 
     assert bool(found.program.graphs[0].nodes) == bool(pasted.text.strip())
     if pasted.text.strip():
         assert len(read(pasted.text).nodes) == len(found.program.graphs[0].nodes)
+
+
+# Commands
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bluebook.cli", "ue5", *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_the_commands_write_files_and_name_what_they_lose(tmp_path: Path) -> None:
+    text, pasted = tmp_path / "lamp.bp", tmp_path / "paste.txt"
+    assert run("to-dsl", str(FIXTURES / "lamp.txt"), "-o", str(text)).returncode == 0
+    assert parse(text.read_text()) == forward(fixture("lamp"))
+    done = run("to-clipboard", str(text), "-o", str(pasted))
+    assert done.returncode == 0 and "it needs the variable bLit: Bool" in done.stderr
+    assert forward(read(pasted.read_text())) == forward(fixture("lamp"))
+    text.write_text("BLUEPRINT: B\nGRAPH: G\nNODE n1: Branch\nNODE n2: Frobnicate\n")
+    lossy = run("to-clipboard", str(text))
+    assert lossy.returncode == 1 and "n2" in lossy.stderr and "K2Node_IfThenElse" in lossy.stdout
+    text.write_text("BLUEPRINT B\n")
+    assert run("to-clipboard", str(text)).returncode == 1
+    assert run("to-dsl", str(FIXTURES / "material.txt")).returncode == 1
 
 
 # Real exports

@@ -14,6 +14,7 @@ from bluebook.subjects.ue5.export import Pin
 from bluebook.subjects.ue5.fields import unquote
 from bluebook.subjects.ue5.pintypes import type_of
 from bluebook.subjects.ue5.program import (
+    IDENTIFIER,
     NUMBER,
     Param,
     PinDeclaration,
@@ -202,7 +203,8 @@ def declaration(
     if pin.name != (ours.unreal if ours else usual):
         params.append(Param(NAME, Text(pin.name)))
     if one.parent is not None:
-        params.append(Param(PARENT, Text(one.parent)))
+        plain = IDENTIFIER.fullmatch(one.parent)
+        params.append(Param(PARENT, Word(one.parent) if plain else Text(one.parent)))
     if one.user is not None:
         params.append(Param(USER, Word("true")))
         if "PinDefaultValue" in one.user:
