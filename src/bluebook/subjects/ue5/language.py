@@ -28,18 +28,22 @@ What real graphs need beyond that:
     PIN n5.Location_X: in Float [Parent=Location]
     NODE n6: Branch @(320,-16)
     COMMENT "Opens the door" @(0,0,400,200) [CommentColor=(R=1,G=0,B=0)]
-    GRAPH: "Fold out" [Owner=n7, In=EventGraph]
+    NODE n7: Collapsed [Graph="Fold out"]
+    GRAPH: "Fold out" [Type=Collapsed]
+    NODE n8: PrintString [Unreal=(EnabledState=Disabled)]
 
 - A node of a class that no catalogue entry describes is generic: its type is the path of the class, in
-  quotes; its parameters are Unreal properties by name, an indexed one (`PinNames(0)=…`) as a list; a value
-  that is no structure of this language (`NSLOCTEXT(…)`) is a text that holds Unreal's own.
+  quotes; its parameters are Unreal properties by name, an indexed one (`PinNames(0)=…`) as a list; a text that
+  can be translated is `(NSLOCTEXT=("space","key","text"))`.
+- `Unreal` holds properties that a node's catalogue entry does not describe, `Objects` what is inside a node.
 - A PIN line declares a pin that the node's type does not tell, with direction, type and, after `=`, its
   literal: all pins of a generic node, and on any node one that a person added (`User`) or that was split from
-  a structure (`Parent`). More of Unreal's fields of a pin go into its brackets.
+  a structure (`Parent`). `Name` is Unreal's name of a pin where it is another one; more of Unreal's fields of
+  a pin go into its brackets.
 - A type is a name of the catalogue's, or says its class, structure or enumeration by path:
   `Object<"/Game/BP_Door.BP_Door_C">`, `Array<Enum<"/Script/Engine.ECollisionChannel">>`, `Map<Name,Int>`.
 - `@` gives the position of a node, and that and the size of a comment box, in pixels, where layout is kept.
-- Parameters of a GRAPH say what its name does not, such as the node that a collapsed graph stands for.
+- A collapsed graph is a GRAPH of its own; the node that stands for it names it.
 
 Parsing takes time linear in the text and does not recurse.
 """
