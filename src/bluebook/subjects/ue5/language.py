@@ -33,8 +33,8 @@ What real graphs need beyond that:
     NODE n8: PrintString [Unreal=(EnabledState=Disabled)]
 
 - A node of a class that no catalogue entry describes is generic: its type is the path of the class, in
-  quotes; its parameters are Unreal properties by name, an indexed one (`PinNames(0)=…`) as a list; a text that
-  can be translated is `(NSLOCTEXT=("space","key","text"))`.
+  quotes; its parameters are Unreal properties by name, an indexed one (`PinNames(0)=…`) as a list; a text
+  for translators is `(NSLOCTEXT=("space","key","text"))`.
 - `Unreal` holds properties that a node's catalogue entry does not describe, `Objects` what is inside a node.
 - A PIN line declares a pin that the node's type does not tell, with direction, type and, after `=`, its
   literal: all pins of a generic node, and on any node one that a person added (`User`) or that was split from

@@ -165,8 +165,8 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct):
-    """One graph; node ids are unique in it. `params` say what it is where its name does not, such as the node
-    that a collapsed graph stands for."""
+    """One graph; node ids are unique in it. `params` say what it is where its name does not,
+    such as `Type=Collapsed`; the node that stands for a collapsed graph names it in its parameter `Graph`."""
 
     name: str
     params: tuple[Param, ...] = ()
