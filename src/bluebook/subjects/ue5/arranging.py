@@ -53,7 +53,9 @@ def arrange(program: Program, catalogue: Catalogue) -> Program:
     """The same program in its standard form. Layout, comments, category and redundant types are left out."""
     program = normalise(program, catalogue)
     variables = [
-        Variable(one.name, one.type, None if one.default is None else plain(one.default, one.type.name))
+        Variable(
+            one.name, one.type, None if one.default is None else plain(one.default, one.type.name, catalogue)
+        )
         for one in program.variables
     ]
     return Program(
@@ -74,10 +76,12 @@ def canonical(program: Program, catalogue: Catalogue) -> str:
     return print_program(one)
 
 
-def plain(value: Value, kind: str = "") -> Value:
+def plain(value: Value, kind: str, catalogue: Catalogue) -> Value:
     """The shortest spelling of a value of type `kind`: `2.500000` is 2.5, `True` is true, a name needs no quotes
     where it is no text. What has no type here is Unreal's own and stays as it is."""
-    if kind in _KEPT:
+    known = catalogue.type(kind)
+    is_struct = known is not None and known.category == "struct"
+    if kind in _KEPT or is_struct and not isinstance(value, Fields):
         return value
     if isinstance(value, Number):
         return Number(_number(value.text))
@@ -104,7 +108,7 @@ class _Arrangement:
     """One normalised graph on its way to its standard order, by indices of its nodes."""
 
     def __init__(self, graph: Graph, catalogue: Catalogue) -> None:
-        self.source = graph
+        self.source, self.catalogue = graph, catalogue
         self.index = {node.id: place for place, node in enumerate(graph.nodes)}
         self.kinds = [catalogue.find(node.type) for node in graph.nodes]
         self.followers: list[list[tuple[tuple[int, int, str], int]]] = [[] for _ in graph.nodes]
@@ -125,9 +129,8 @@ class _Arrangement:
         self._net: Net | None = None
 
     def rank(self, pin: PinName, output: bool) -> tuple[int, int, str]:
-        """Pins in the catalogue's order; `Then_2` before `Then_10`."""
         kind = self.kinds[self.index[pin.node]] if pin.node in self.index else None
-        return _rank(kind, pin.pin, output)
+        return pin_rank(kind, pin.pin, output)
 
     # Order
 
@@ -242,12 +245,16 @@ class _Arrangement:
             DataWire(
                 pin(wire.source),
                 pin(wire.target),
-                None if self.tells(wire.source) or (wire.source.node, wire.source.pin, True) in told else wire.type,
+                None
+                if self.tells(wire.source) or (wire.source.node, wire.source.pin, True) in told
+                else wire.type,
             )
             for wire in sorted(source.data, key=by_ends)
         ]
         declared = sorted(source.pins, key=lambda one: (*position(one.pin, one.output), one.output))
-        literals = sorted(source.literals, key=lambda one: (position(one.target, False), value_text(one.value)))
+        literals = sorted(
+            source.literals, key=lambda one: (position(one.target, False), value_text(one.value))
+        )
         return Graph(
             source.name,
             source.params,
@@ -257,14 +264,14 @@ class _Arrangement:
                     pin(one.pin),
                     one.output,
                     one.type,
-                    None if one.default is None else plain(one.default, one.type.name),
+                    None if one.default is None else plain(one.default, one.type.name, self.catalogue),
                     tuple(sorted(one.params, key=lambda param: param.key)),
                 )
                 for one in declared
             ],
             [ExecWire(pin(wire.source), pin(wire.target)) for wire in sorted(source.exec, key=by_ends)],
             data,
-            [Literal(plain(one.value), pin(one.target)) for one in literals],
+            [Literal(one.value, pin(one.target)) for one in literals],
         )
 
     def tells(self, pin: PinName) -> bool:
@@ -276,7 +283,10 @@ class _Arrangement:
 
     def node(self, place: int, name: str) -> Node:
         node, kind = self.source.nodes[place], self.kinds[place]
-        params = [Param(param.key, plain(param.value, _type_of(kind, param.key))) for param in node.params]
+        params = [
+            Param(param.key, plain(param.value, _type_of(kind, param.key), self.catalogue))
+            for param in node.params
+        ]
         return Node(name, node.type, tuple(sorted(params, key=lambda param: _param_rank(kind, param.key))))
 
 
@@ -287,7 +297,8 @@ def _numbered(keys: Iterable[object]) -> list[int]:
     return [number[key] for key in found]
 
 
-def _rank(kind: NodeType | None, name: str, output: bool) -> tuple[int, int, str]:
+def pin_rank(kind: NodeType | None, name: str, output: bool) -> tuple[int, int, str]:
+    """Pins in the catalogue's order, those of a family by number: `Then_2` before `Then_10`."""
     if kind is None:
         return 0, len(name), name
     spec = kind.pin(name, output)
@@ -299,7 +310,7 @@ def _param_rank(kind: NodeType | None, key: str) -> tuple[int, int, str]:
         for place, spec in enumerate(kind.params):
             if spec.name == key:
                 return place - len(kind.params), 0, key
-    return _rank(kind, key, False)
+    return pin_rank(kind, key, False)
 
 
 def _type_of(kind: NodeType | None, key: str) -> str:

@@ -18,7 +18,7 @@ from bluebook.errors import BluebookError
 from bluebook.records import Example, Origin
 from bluebook.subjects.ue5.arranging import arrange
 from bluebook.subjects.ue5.catalogue import Catalogue
-from bluebook.subjects.ue5.growing import Plant
+from bluebook.subjects.ue5.growing import Index, Plant
 from bluebook.subjects.ue5.instructions import REGISTERS, Register, instruct
 from bluebook.subjects.ue5.printing import print_program
 from bluebook.subjects.ue5.program import Program
@@ -29,22 +29,34 @@ _TRIES = 200
 _WEIGHTS = {"notes": 3, "prose": 3, "request": 3, "steps": 2}
 
 
-def generate(
-    constructs: Sequence[str], rng: Random, catalogue: Catalogue, *, reserved: bool = False, nodes: int = 8
-) -> Example:
-    """An example that uses every node type that is named; `rng` picks the rest. About `nodes` nodes.
+class Generator:
+    """Generates over one catalogue."""
 
-    Raises BluebookError for a name that is no node type."""
-    for name in constructs:
-        if catalogue.find(name) is None and name != "CastTo*":
-            near = catalogue.near(name)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise BluebookError(f"ue5 has no node type {name!r}{hint}")
-    for _ in range(_TRIES):
-        program = arrange(Plant(catalogue, rng, constructs, nodes).program(), catalogue)
-        if is_reserved(program) == reserved:
-            return example(program, catalogue, rng)
-    raise BluebookError(f"every program of {', '.join(constructs)} that was tried is kept for exams; name others")
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._index = Index(catalogue)
+
+    def generate(
+        self, constructs: Sequence[str], rng: Random, *, reserved: bool = False, nodes: int = 8
+    ) -> Example:
+        """An example that uses every node type that is named; `rng` picks the rest. About `nodes` nodes.
+
+        Raises BluebookError for a name that is no node type, and for types that only go with others."""
+        self._known(constructs)
+        for _ in range(_TRIES):
+            program = arrange(Plant(self._index, rng, constructs, nodes).program(), self.catalogue)
+            if is_reserved(program) == reserved:
+                return example(program, self.catalogue, rng)
+        raise BluebookError(
+            f"every program of {', '.join(constructs)} that was tried is kept for exams; name others"
+        )
+
+    def _known(self, constructs: Sequence[str]) -> None:
+        for name in constructs:
+            if self.catalogue.find(name) is None:
+                near = self.catalogue.near(name)
+                hint = f"; did you mean {near!r}?" if near else ""
+                raise BluebookError(f"ue5 has no node type {name!r}{hint}")
 
 
 def is_reserved(program: Program) -> bool:

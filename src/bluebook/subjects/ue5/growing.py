@@ -35,9 +35,17 @@ _EVENTS = ("Event_BeginPlay", "Event_Tick", "Event_ActorBeginOverlap", "Event_In
 _STEPS = ("PrintString", "Delay", "Branch", "VariableSet", "DestroyActor", "SetActorHiddenInGame", "SetActorLocation",
           "Sequence", "SetVisibility", "FlipFlop", "ForLoop", "SpawnActorFromClass", "DoOnce",
           "SetTimerByFunctionName", "AddActorLocalRotation", "CastToCharacter")  # fmt: skip
+_LAST = (
+    "PrintString",
+    "DestroyActor",
+    "SetActorHiddenInGame",
+    "VariableSet",
+)  # where there is no room for more
 _GENERIC = ("Float", "Int", "String", "Vector", "Actor", "Bool", "Name")
 _CASTS = ("Character", "Pawn", "PlayerController")
 _UNUSABLE = {"Collapsed", "Tunnel", "FunctionResult", "FunctionEntry"}  # they make sense in company only
+_OWN = ("Target", "FunctionName")  # inputs that no value found elsewhere is given to
+_SELF = ("Target", "Object", "Owner", "Instigator")  # the actor itself, where nothing is wired
 _DEPTH = 2  # of pure nodes that read pure nodes
 _FLOATS = ("Float", "Float32")
 
@@ -55,7 +63,9 @@ class Index:
         known = [node for node in catalogue.nodes if node.name not in _UNUSABLE]
         self.entries = [node.name for node in known if node.is_entry]
         self.steps = [node.name for node in known if not node.is_entry and not _is_pure(node)]
-        self.makers: dict[str, list[tuple[str, str]]] = {}  # type -> pure nodes that give it, without asking much
+        self.makers: dict[
+            str, list[tuple[str, str]]
+        ] = {}  # type -> pure nodes that give it, without asking much
         self.takers: dict[str, list[tuple[str, str]]] = {}  # type -> steps that take it
         for node in known:
             for pin in node.pins:
@@ -64,26 +74,16 @@ class Index:
                 if _is_pure(node) and pin.output and node.name != "Self" and not node.where:
                     if all(one.type != "T" and "<T>" not in one.type for one in node.pins):
                         self.makers.setdefault(_plain(pin.type), []).append((node.name, pin.name))
-                elif not _is_pure(node) and not node.is_entry and not pin.output and pin.name != "Target":
+                elif not _is_pure(node) and not node.is_entry and not pin.output and pin.name not in _OWN:
                     self.takers.setdefault(_plain(pin.type), []).append((node.name, pin.name))
-
-
-@lru_cache(maxsize=4)
-def _index(catalogue_id: int) -> Index:
-    return Index(_catalogues[catalogue_id])
-
-
-_catalogues: dict[int, Catalogue] = {}
-
-
-def index(catalogue: Catalogue) -> Index:
-    """Made once for each catalogue; catalogues are compared by identity."""
-    _catalogues[id(catalogue)] = catalogue
-    return _index(id(catalogue))
 
 
 def _is_pure(node: NodeType) -> bool:
     return node.is_pure or node.name in ("MakeStruct", "BreakStruct", "FormatText")
+
+
+def _is_flag(name: str) -> bool:
+    return name[0] == "b" and name[1:2].isupper()
 
 
 def _plain(kind: str) -> str:
@@ -98,15 +98,17 @@ def _type(text: str) -> Type:
 class Plant:
     """One program while it grows. `wanted` are the node types still to be placed."""
 
-    def __init__(self, catalogue: Catalogue, rng: Random, wanted: Sequence[str], nodes: int) -> None:
-        self.catalogue, self.rng, self.limit = catalogue, rng, nodes
-        self.index = index(catalogue)
+    def __init__(self, index: Index, rng: Random, wanted: Sequence[str], nodes: int) -> None:
+        self.index, self.rng, self.limit = index, rng, nodes
+        self.catalogue = catalogue = index.catalogue
         self.graph = Graph("EventGraph")
         self.variables: dict[str, str] = {}
         self.taken: set[str] = set()
+        self.generic = ""  # what `T` is in the node that is being filled; `?` where a wire decides
         self.params: dict[str, list[Param]] = {}
-        self.extra: list[Graph] = []
-        named = [rng.choice([f"CastTo{kind}" for kind in _CASTS]) if name == "CastTo*" else name for name in wanted]
+        named = [
+            rng.choice([f"CastTo{kind}" for kind in _CASTS]) if name == "CastTo*" else name for name in wanted
+        ]
         kinds = [kind for name in named if (kind := catalogue.find(name))]
         self.entries = [kind.name for kind in kinds if kind.is_entry]
         self.pure = [kind.name for kind in kinds if not kind.is_entry and _is_pure(kind)]
@@ -120,10 +122,14 @@ class Plant:
         graph = self.graph
         graph.nodes = [Node(node.id, node.type, tuple(self.params[node.id])) for node in graph.nodes]
         variables = [self.declaration(name, kind) for name, kind in self.variables.items()]
-        return Program(self.rng.choice(words.BLUEPRINTS), None, None, variables, [graph, *self.extra])
+        return Program(self.rng.choice(words.BLUEPRINTS), None, None, variables, [graph])
 
     def declaration(self, name: str, kind: str) -> Variable:
-        usual = literal(kind, name, self.rng) if self.rng.random() < 0.5 and kind in ("Float", "Int", "Bool") else None
+        usual = (
+            literal(kind, name, self.rng)
+            if self.rng.random() < 0.5 and kind in ("Float", "Int", "Bool")
+            else None
+        )
         return Variable(name, _type(kind), usual)
 
     def event(self) -> str:
@@ -168,23 +174,23 @@ class Plant:
     def grow(self, cursor: PinName, scope: list[_Source], steps: int) -> None:
         """A chain of steps from an exec output."""
         scope = list(scope)
-        while steps > 0 or self.steps or self.pure:
-            if len(self.graph.nodes) >= self.limit and not (self.steps or self.pure):
-                if self.is_led(cursor.node) or cursor.node != "n1":
-                    return
+        while True:
             outs = self.step(cursor, scope)
             steps -= 1
-            if not outs:
-                return
             if len(outs) > 1:
                 for pin in outs[: self.rng.randint(1, 2) if len(outs) < 3 else self.rng.randint(2, 3)]:
-                    if len(self.graph.nodes) < self.limit or pin is outs[0]:
+                    if pin is outs[0] or not self.is_full():
                         self.grow(pin, scope, self.rng.randint(1, 2))
+                return
+            if not outs or not self.wanted() and (steps <= 0 or self.is_full()):
                 return
             cursor = outs[0]
 
-    def is_led(self, node: str) -> bool:
-        return any(wire.source.node == node for wire in self.graph.exec)
+    def wanted(self) -> bool:
+        return bool(self.steps or self.pure)
+
+    def is_full(self) -> bool:
+        return len(self.graph.nodes) >= self.limit
 
     def step(self, cursor: PinName, scope: list[_Source]) -> list[PinName]:
         """One more node with what it reads; its exec outputs."""
@@ -192,6 +198,8 @@ class Plant:
             return self.use(self.steps.pop(0), cursor, scope)
         if self.pure:
             return self.read(self.pure.pop(0), cursor, scope)
+        if self.is_full():
+            return self.use(self.rng.choice(_LAST), cursor, scope)
         chance = self.rng.random()
         if chance < 0.12:
             return self.update(cursor, scope)
@@ -202,7 +210,9 @@ class Plant:
             return self.read(maker[0], cursor, scope)
         return self.use(self.rng.choice(_STEPS if chance < 0.75 else self.index.steps), cursor, scope)
 
-    def use(self, name: str, cursor: PinName, scope: list[_Source], given: dict[str, PinName] | None = None) -> list[PinName]:
+    def use(
+        self, name: str, cursor: PinName, scope: list[_Source], given: dict[str, PinName] | None = None
+    ) -> list[PinName]:
         """A step of the catalogue after `cursor`; `given` are inputs that are already known."""
         node, kind = self.add(name)
         execs = [pin for pin in kind.pins if pin.is_exec and not pin.output]
@@ -270,13 +280,19 @@ class Plant:
         node, _ = self.add(name)
         self.wire(value, node, "A")
         self.params[node].append(Param("B", literal(kind, "B", self.rng)))
-        given = {"Value": PinName(node, "ReturnValue"), "": PinName("", kind), "VarName": PinName("", variable)}
+        given = {
+            "Value": PinName(node, "ReturnValue"),
+            "": PinName("", kind),
+            "VarName": PinName("", variable),
+        }
         return self.use("VariableSet", cursor, scope, given)
 
     def compare(self, cursor: PinName, scope: list[_Source]) -> list[PinName]:
         """A number compared, and a branch on it."""
         kind = self.rng.choice(("Int", "Float"))
-        node, entry = self.add(self.rng.choice(("LessThan", "GreaterThan", "LessEqual", "GreaterEqual", "EqualEqual")))
+        node, entry = self.add(
+            self.rng.choice(("LessThan", "GreaterThan", "LessEqual", "GreaterEqual", "EqualEqual"))
+        )
         self.wire(self.get(self.variable(kind)), node, "A")
         self.params[node].append(Param("B", literal(kind, "B", self.rng)))
         return self.use("Branch", cursor, scope, {"Condition": PinName(node, "ReturnValue")})
@@ -286,7 +302,9 @@ class Plant:
     def wire(self, source: PinName, node: str, pin: str) -> None:
         self.graph.data.append(DataWire(source, PinName(node, pin)))
 
-    def fill(self, node: str, kind: NodeType, scope: list[_Source], given: dict[str, PinName], depth: int) -> None:
+    def fill(
+        self, node: str, kind: NodeType, scope: list[_Source], given: dict[str, PinName], depth: int
+    ) -> None:
         """Give each input what it needs."""
         if any(spec.name == "VarName" for spec in kind.params):
             self.fill_variable(node, kind, scope, given)
@@ -309,7 +327,14 @@ class Plant:
         self.fill_open(node, kind, scope)
 
     def input(
-        self, node: str, kind: NodeType, pin: PinSpec, name: str, scope: list[_Source], depth: int, asked: bool
+        self,
+        node: str,
+        kind: NodeType,
+        pin: PinSpec,
+        name: str,
+        scope: list[_Source],
+        depth: int,
+        asked: bool,
     ) -> bool:
         """One input. `asked` says whether one that takes wires only was wired before; the others may be left."""
         text = pin.type
@@ -328,13 +353,17 @@ class Plant:
             return asked
         value = literal(text, name, self.rng)
         usual = pin.default if isinstance(pin.default, str | int | float | bool | dict) else None
-        optional = name.startswith("b") or name in ("Target", "Object", "Owner", "Instigator") or usual is not None
-        if name == "Target" and self.needs_target(text):
+        optional = _is_flag(name) or name in _SELF or usual is not None
+        if name == "Target" and self.needs_target(text) or kind.name.startswith("CastTo"):
             optional = False
-        wired = value is None or (self.rng.random() < 0.25 and depth < _DEPTH and len(self.graph.nodes) < self.limit)
+        wired = (
+            value is None
+            or name != "FunctionName"
+            and (self.rng.random() < 0.25 and depth < _DEPTH and not self.is_full())
+        )
         if value is None and asked and self.rng.random() < 0.8:
             return asked
-        if optional and self.rng.random() < (0.7 if value is None else 0.55):
+        if optional and self.rng.random() < self.leaving(kind, name):
             return asked
         if wired:
             if text.startswith("Enum") or text in ("Key", "TimerHandle") and value is not None:
@@ -346,6 +375,13 @@ class Plant:
             self.params[node].append(Param(name, value))
         return asked
 
+    def leaving(self, kind: NodeType, name: str) -> float:
+        """The chance that an input keeps its default. One that is all a node has is there to be given."""
+        if _is_flag(name):
+            return 0.85
+        few = sum(not (pin.output or pin.is_exec or _is_flag(pin.name)) for pin in kind.pins) < 2
+        return 0.1 if few and name not in _SELF else 0.3 if kind.is_pure and name not in _SELF else 0.6
+
     def needs_target(self, text: str) -> bool:
         """Self is an actor: what works on anything else has to be told on what."""
         return text not in ("Actor", "Object")
@@ -356,7 +392,11 @@ class Plant:
     def fill_variable(
         self, node: str, kind: NodeType, scope: list[_Source], given: dict[str, PinName]
     ) -> None:
-        text = given[""].pin if "" in given else self.rng.choice(("Float", "Int", "Bool", "String", "Vector", "Actor"))
+        text = (
+            given[""].pin
+            if "" in given
+            else self.rng.choice(("Float", "Int", "Bool", "String", "Vector", "Actor"))
+        )
         name = given["VarName"].pin if "VarName" in given else self.variable(text)
         self.params[node].append(Param("VarName", _name(name)))
         if kind.is_pure:
@@ -380,7 +420,9 @@ class Plant:
             case "BreakStruct":
                 self.wire(self.get(self.variable(f'Struct<"{_STRUCT}">')), node, "S_Cargo")
             case "MakeStruct":
-                self.params[node].append(Param("Weight", literal("Float", "Weight", self.rng) or Word("None")))
+                self.params[node].append(
+                    Param("Weight", literal("Float", "Weight", self.rng) or Word("None"))
+                )
 
     def bound(self, node: str, pin: PinSpec) -> str:
         """The type of an output that later steps may read; empty where it depends."""
@@ -399,7 +441,7 @@ class Plant:
         if near and self.rng.random() < 0.7:
             return self.rng.choice(near)
         makers = self.index.makers.get(_plain(text), [])
-        if makers and depth < _DEPTH and len(self.graph.nodes) < self.limit and self.rng.random() < 0.5:
+        if makers and depth < _DEPTH and not self.is_full() and self.rng.random() < 0.5:
             name, pin = self.rng.choice(makers)
             node, kind = self.add(name)
             self.inside(node, kind, list(scope), depth + 1)
@@ -410,7 +452,7 @@ class Plant:
 
     def inside(self, node: str, kind: NodeType, scope: list[_Source], depth: int) -> None:
         """Fill a node while another one is being filled."""
-        kept = getattr(self, "generic", "")
+        kept = self.generic
         self.fill(node, kind, scope, {}, depth)
         self.generic = kept
 

@@ -59,11 +59,15 @@ class _Run:
     def file(self, path: Path, name: str) -> Outcome:
         try:
             if path.stat().st_size > self.policy.max_bytes:
-                return Outcome(path=name, original_id=None, outcome="dropped", reason=Reason.TOO_LARGE, pairs=0)
+                return Outcome(
+                    path=name, original_id=None, outcome="dropped", reason=Reason.TOO_LARGE, pairs=0
+                )
             export = parse_export(path.read_bytes(), path)
             said = to_program(export, self.catalogue)
         except ExportError as refused:
-            return _quarantined(name, Reason.NO_GRAPH if refused.kind == "unknown" else f"kind_{refused.kind}")
+            return _quarantined(
+                name, Reason.NO_GRAPH if refused.kind == "unknown" else f"kind_{refused.kind}"
+            )
         except OSError:
             return _quarantined(name, Reason.UNREADABLE)
         if said.unexpressed:

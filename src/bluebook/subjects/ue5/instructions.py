@@ -9,7 +9,8 @@ follows from it. It comes in four registers, each with wordings of its own:
     steps    a numbered list, each step with what leads to it and what it reads
 
 `notes` and `steps` use the names of the language, the other two everyday spellings of them: `SetActorLocation` is
-"set actor location". Nothing here knows a node type by name: phrases follow from the catalogue's names and pins.
+"set actor location". But for variables, nothing here knows a node type by name: phrases follow from the catalogue's
+names and pins.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from bluebook.subjects.ue5.arranging import pin_rank
 from bluebook.subjects.ue5.catalogue import Catalogue, NodeType
 from bluebook.subjects.ue5.printing import label_text, name_text, type_text, value_text
 from bluebook.subjects.ue5.program import Graph, Node, Param, PinName, Program
@@ -29,7 +31,7 @@ from bluebook.subjects.ue5.program import Graph, Node, Param, PinName, Program
 Register = Literal["notes", "prose", "request", "steps"]
 REGISTERS: tuple[Register, ...] = get_args(Register)
 _NESTED = 40  # nodes up to which an instruction nests; beyond, it is a numbered list
-_VARIABLE = "VariableGet"
+_VARIABLE, _SET = "VariableGet", "VariableSet"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9_\s]+")
 
 
@@ -39,7 +41,7 @@ class Style(msgspec.Struct, frozen=True):
     opening: str  # {name}
     parent: str
     variables: str  # {list}
-    variable: str  # {type} {name}
+    variable: str  # {article} {type} {name}
     default: str  # {value}
     event: str  # {node}: before what it drives
     then: str  # between two steps
@@ -86,7 +88,7 @@ _PROSE = Style(
     opening="Create the Blueprint {name}.",
     parent=" Its parent class is {name}.",
     variables=" It has {list}.",
-    variable="a {type} variable {name}",
+    variable="{article} {type} variable {name}",
     default=" that starts as {value}",
     event=" On {node}, ",
     then=", then ",
@@ -109,13 +111,22 @@ _WORDINGS: dict[Register, tuple[Style, ...]] = {
     "notes": (
         _NOTES,
         msgspec.structs.replace(_NOTES, opening="Blueprint {name} |", then=" -> ", source="{name} (var)"),
-        msgspec.structs.replace(_NOTES, opening="{name}.", then=", ", variables=" Variables: {list};", end="."),
+        msgspec.structs.replace(
+            _NOTES, opening="{name}.", then=", ", variables=" Variables: {list};", end="."
+        ),
     ),
     "prose": (
         _PROSE,
-        msgspec.structs.replace(_PROSE, opening="Make a Blueprint called {name}.", event=" When {node} happens, "),
         msgspec.structs.replace(
-            _PROSE, opening="Write {name}.", event=" Upon {node}: ", then="; after that ", given=" ({list})", comma=", "
+            _PROSE, opening="Make a Blueprint called {name}.", event=" When {node} happens, "
+        ),
+        msgspec.structs.replace(
+            _PROSE,
+            opening="Write {name}.",
+            event=" Upon {node}: ",
+            then="; after that ",
+            given=" ({list})",
+            comma=", ",
         ),
     ),
     "request": (
@@ -163,7 +174,9 @@ def instruct(program: Program, catalogue: Catalogue, register: Register, rng: Ra
         said.append(style.parent.format(name=name_text(program.parent)))
     if program.variables:
         each = [
-            style.variable.format(name=label_text(one.name), type=type_text(one.type))
+            style.variable.format(
+                article=_article(one.type.name), name=label_text(one.name), type=type_text(one.type)
+            )
             + ("" if one.default is None else style.default.format(value=value_text(one.default)))
             for one in program.variables
         ]
@@ -183,6 +196,10 @@ def _heading(graph: Graph, place: int, style: Style) -> str:
     return style.graph.format(name=name) if place or graph.params or graph.name != "EventGraph" else ""
 
 
+def _article(word: str) -> str:
+    return "an" if word[:1] in "AEIOU" else "a"
+
+
 @lru_cache(maxsize=65536)
 def spoken(name: str) -> str:
     """`SetActorLocation` as "set actor location"; `bSweep` is "sweep", `Event_BeginPlay` "begin play"."""
@@ -191,7 +208,9 @@ def spoken(name: str) -> str:
     name = name.removeprefix("Event_")
     if len(name) > 1 and name[0] == "b" and name[1].isupper():
         name = name[1:]
-    return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in _WORDS.findall(name))
+    return " ".join(
+        word if len(word) > 1 and word.isupper() else word.lower() for word in _WORDS.findall(name)
+    )
 
 
 class _Telling:
@@ -223,9 +242,13 @@ class _Telling:
     # Words
 
     def word(self, name: str) -> str:
-        return spoken(name) if self.style.spoken else label_text(name)
+        """Names with a mark in them (`Case_Hand`) may be a person's own and are kept."""
+        return spoken(name) if self.style.spoken and "_" not in name else label_text(name)
 
     def type(self, node: Node) -> str:
+        name = node.param("VarName") if self.style.spoken and node.type == _SET else None
+        if name is not None:
+            return f"set {value_text(name)}"
         return spoken(node.type) if self.style.spoken else name_text(node.type)
 
     def reference(self, node: Node) -> str:
@@ -243,10 +266,27 @@ class _Telling:
 
     def given(self, node: Node) -> str:
         """Parameters, literals and inputs of a node."""
-        params = (*node.params, *self.literals.get(node.id, ()))
-        pairs = [self.pair(param.key, value_text(param.value)) for param in params]
-        pairs += [self.pair(pin, self.source(source)) for pin, source in self.read.get(node.id, ())]
+        kind = self.kinds[node.id]
+        pairs = [
+            self.pair(one.key, value_text(one.value)) for one in node.params if self.leads(node, one.key)
+        ]
+        inputs: list[tuple[str, PinName | str]] = [
+            (one.key, value_text(one.value))
+            for one in (*node.params, *self.literals.get(node.id, ()))
+            if not self.leads(node, one.key) and not self.is_name(node, one.key)
+        ]
+        inputs += self.read.get(node.id, ())
+        for pin, said in sorted(inputs, key=lambda one: pin_rank(kind, one[0], False)):
+            pairs.append(self.pair(pin, said if isinstance(said, str) else self.source(said)))
         return self.style.given.format(list=self.style.comma.join(pairs)) if pairs else ""
+
+    def leads(self, node: Node, key: str) -> bool:
+        """Whether a parameter is the node's own and no input, and is not yet said with its type."""
+        kind = self.kinds[node.id]
+        return kind is not None and kind.param(key) is not None and not self.is_name(node, key)
+
+    def is_name(self, node: Node, key: str) -> bool:
+        return self.style.spoken and node.type == _SET and key == "VarName"
 
     def source(self, pin: PinName) -> str:
         """Where a value comes from."""
@@ -270,7 +310,11 @@ class _Telling:
         return sum(other.params == node.params for other in self.nodes.values() if other.type == _VARIABLE)
 
     def single(self, kind: NodeType | None) -> bool:
-        return kind is not None and not kind.open and sum(pin.output and not pin.is_exec for pin in kind.pins) == 1
+        return (
+            kind is not None
+            and not kind.open
+            and sum(pin.output and not pin.is_exec for pin in kind.pins) == 1
+        )
 
     # Nested
 
@@ -290,6 +334,7 @@ class _Telling:
         after = self.after(node)
         if self.style.event.endswith(" "):  # what is driven follows at once
             after = after[len(self.style.then) :] if after.startswith(self.style.then) else after.lstrip()
+            head = head.rstrip(" ,:") + " " if after.startswith("(") else head
         return (head + after).rstrip(" ,:") + self.style.end
 
     def after(self, node: Node) -> str:
@@ -326,7 +371,11 @@ class _Telling:
             said = self.type(node) + self.given(node)
         kind = self.kinds[target.node]
         usual = next((pin.name for pin in kind.pins if pin.is_exec and not pin.output), "") if kind else ""
-        return said if target.pin == (usual or "Execute") else self.style.at.format(node=said, pin=self.word(target.pin))
+        return (
+            said
+            if target.pin == (usual or "Execute")
+            else self.style.at.format(node=said, pin=self.word(target.pin))
+        )
 
     def is_usual(self, node: Node, pin: str) -> bool:
         """Whether execution leaves the node nowhere else, so that the pin need not be named."""

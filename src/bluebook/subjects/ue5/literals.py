@@ -33,6 +33,8 @@ def literal(kind: str, name: str, rng: Random) -> Value | None:
     match kind:
         case "Float" | "Float32":
             return Number(rng.choice(words.FLOATS))
+        case "Int" if name == "PlayerIndex":
+            return Number(rng.choice(("1", "2", "3")))
         case "Int" | "Int64" | "Byte":
             return Number(rng.choice(words.INTS))
         case "Bool":
@@ -44,7 +46,7 @@ def literal(kind: str, name: str, rng: Random) -> Value | None:
         case "Name":
             return Word(rng.choice(words.NAMES))
         case "Key":
-            return Word(rng.choice(words.KEYS))
+            return Text(rng.choice(words.KEYS))
         case "Object" if name in ("Sound", "EmitterTemplate", "NewMesh"):
             return Word(rng.choice(words.ASSETS))
     return None

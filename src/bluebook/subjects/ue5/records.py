@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from bluebook.params import Struct
 from bluebook.records import Record
@@ -13,7 +16,7 @@ class IngestPolicy(Struct, frozen=True):
 
     max_bytes: int  # a larger file is dropped by name
     max_nodes: int  # of a record; a larger graph gives its parts only
-    wordings: int  # examples that are made of one record, each with an instruction of its own
+    wordings: Annotated[int, msgspec.Meta(ge=1, le=4)]  # examples of one record, each in another register
 
 
 class Reason(StrEnum):

@@ -70,9 +70,7 @@ class _Flow:
         self.entries = [
             node.id
             for node in graph.nodes
-            if node.id in self.followers
-            and node.id not in entered
-            and _may_start(catalogue.find(node.type))
+            if node.id in self.followers and node.id not in entered and _may_start(catalogue.find(node.type))
         ]
         self.events = {
             text_of(node.param("EventName")): node.id for node in graph.nodes if node.type == _CUSTOM
@@ -151,7 +149,9 @@ def _cut(
 
 def _only(graph: Graph, nodes: set[str], catalogue: Catalogue) -> Graph:
     kept = {node.id: catalogue.find(node.type) for node in graph.nodes if node.id in nodes}
-    wired = {(name.node, name.pin) for wire in (*graph.exec, *graph.data) for name in (wire.source, wire.target)}
+    wired = {
+        (name.node, name.pin) for wire in (*graph.exec, *graph.data) for name in (wire.source, wire.target)
+    }
     literals = [one for one in graph.literals if one.target.node in kept]
     declared = [pin for pin in graph.pins if pin.pin.node in kept]
     unknown = [pin for pin in declared if not _is_known(kept[pin.pin.node], pin)]
@@ -159,7 +159,9 @@ def _only(graph: Graph, nodes: set[str], catalogue: Catalogue) -> Graph:
         Literal(pin.default, pin.pin) for pin in declared if pin not in unknown and pin.default is not None
     ]
     pins = [pin for pin in unknown if pin.default is not None or (pin.pin.node, pin.pin.pin) in wired]
-    split = {(pin.pin.node, text_of(param.value)) for pin in pins for param in pin.params if param.key == PARENT}
+    split = {
+        (pin.pin.node, text_of(param.value)) for pin in pins for param in pin.params if param.key == PARENT
+    }
     pins += [pin for pin in unknown if pin not in pins and (pin.pin.node, pin.pin.pin) in split]
     return replace(
         graph,
