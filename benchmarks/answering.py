@@ -62,7 +62,6 @@ def _own(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
     return sum(map(len, greedy(model, prompts, [LIMIT] * len(prompts), stop=STOP)))
 
 
-@torch.inference_mode()
 def _library(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
     width = max(map(len, prompts))
     ids = torch.tensor([[PAD] * (width - len(prompt)) + prompt for prompt in prompts])
@@ -74,8 +73,8 @@ def _library(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
         do_sample=False,
         eos_token_id=STOP,
         pad_token_id=PAD,
-    )[:, width:]
-    return int((written != PAD).sum())
+    )
+    return int((written[:, width:] != PAD).sum())
 
 
 def _seconds(write: Writer, prompts: Sequence[list[int]], batch: int) -> tuple[float, int]:

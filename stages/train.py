@@ -18,7 +18,11 @@ from bluebook.training.train import require_pass, train
 def main(name: str) -> None:
     settings = params.load()
     mine = settings.subject(name).train
-    dataset, pass_file, base = Path(f"data/datasets/{name}"), Path(f"data/gates/{name}.json"), Path("models/base")
+    dataset, pass_file, base = (
+        Path(f"data/datasets/{name}"),
+        Path(f"data/gates/{name}.json"),
+        Path("models/base"),
+    )
     with step("2.0", f"The gate's pass-file {pass_file}"):
         require_pass(pass_file, name, dataset)
     with atomic_folder(Path(f"models/adapters/{name}")) as folder:

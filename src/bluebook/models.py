@@ -37,7 +37,9 @@ class BaseManifest(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     """`base.json`: which weights the base consists of."""
 
     source: Literal["embedded", "folder", "hub"]
-    location: str  # hub name, folder relative to the repository, or `.` where the weights lie beside this file
+    location: (
+        str  # hub name, folder relative to the repository, or `.` where the weights lie beside this file
+    )
     revision: str | None
     family: str
     model_type: str
@@ -85,7 +87,11 @@ def _place(device: str, dtype: str) -> Placement:
     if dtype == "bfloat16":
         held = torch.bfloat16
     mixed = dtype == "bfloat16" or (dtype == "auto" and native)
-    print(f"device: {wanted} ({name}), weights in {str(held).removeprefix('torch.')}", file=sys.stderr, flush=True)
+    print(
+        f"device: {wanted} ({name}), weights in {str(held).removeprefix('torch.')}",
+        file=sys.stderr,
+        flush=True,
+    )
     return Placement(chosen, held, mixed)
 
 
@@ -149,7 +155,9 @@ def weights_sha256(folder: Path) -> str:
     """Hash of a folder's safetensors files, by name and content. Raises DataError where there are none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise DataError(folder, None, "expected weights as *.safetensors; found none. Convert the model first")
+        raise DataError(
+            folder, None, "expected weights as *.safetensors; found none. Convert the model first"
+        )
     return hashlib.sha256("".join(f"{file.name}\0{sha256(file)}\n" for file in files).encode()).hexdigest()
 
 

@@ -39,7 +39,7 @@ SHAPE: dict[str, Any] = {
     # Large weights: the next token is decided by far more than rounding, and the text is as good as random.
     "initializer_range": 0.7,
 }
-MODELS = {
+MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "qwen3": (Qwen3ForCausalLM, Qwen3Config, {"tie_word_embeddings": True}),
     "llama": (LlamaForCausalLM, LlamaConfig, {}),
     "sliding": (MistralForCausalLM, MistralConfig, {"sliding_window": 24}),

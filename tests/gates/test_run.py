@@ -131,3 +131,11 @@ def test_data_docs_are_one_readable_page_without_network_or_script(tmp_path: Pat
         assert rule.name in html
     assert "v001" in html and "few agents so far" in html
     assert "34 % of the $rows are &lt;agents&gt;" in html
+
+
+@pytest.mark.parametrize(("too_few", "verdict"), [("warn", "passed"), ("fail", "failed")])
+def test_the_page_tells_the_gates_verdict(too_few: str, verdict: str, tmp_path: Path) -> None:
+    """Great Expectations alone would call a suite with a warning failed."""
+    page = tmp_path / "index.html"
+    gate(good(), tmp_path, minimum_samples=31, too_few=too_few, page=page)
+    assert f"<title>Gate persona: {verdict}</title>" in page.read_text("utf-8")

@@ -41,7 +41,7 @@ class Dropped(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Composed(msgspec.Struct, kw_only=True):
-    """`examples` and `holdout` are sorted by id; `counts` is what metrics show."""
+    """Rows sorted by id; `counts` is what metrics show."""
 
     examples: list[Example]
     holdout: list[ExamItem]
@@ -102,7 +102,7 @@ def compose(
     return Composed(
         examples=sorted(examples, key=lambda example: example.id),
         holdout=holdout,
-        dropped=dropped,
+        dropped=sorted(dropped, key=lambda drop: drop.id),
         counts={
             "records": read,
             "lessons": len(lessons),

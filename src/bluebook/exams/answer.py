@@ -147,7 +147,6 @@ def _text(candidate: Candidate, tokens: Sequence[int]) -> str:
     return text
 
 
-@torch.inference_mode()
 def greedy(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], limits: Sequence[int], *, stop: int
 ) -> list[list[int]]:
@@ -162,7 +161,15 @@ def greedy(
     alive = list(range(len(prompts)))
     cache = None
     while True:
-        seen = _forward(model, ids, mask, position_ids=positions, past_key_values=cache, logits_to_keep=1)
+        seen = _forward(
+            model,
+            ids,
+            mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
         cache, chosen = seen.past_key_values, seen.logits[:, -1].argmax(-1)
         for row, token in zip(alive, chosen.tolist(), strict=True):
             written[row].append(token)
@@ -182,7 +189,6 @@ def greedy(
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
 
 
-@torch.inference_mode()
 def reference_losses(
     candidate: Candidate, items: Sequence[ExamItem], *, batch: int, running: Step
 ) -> dict[str, Loss]:
@@ -228,7 +234,8 @@ def _overall(losses: Any) -> float:
 
 def _forward(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, **more: Any) -> Any:
     try:
-        return model(input_ids=ids, attention_mask=mask, **{"use_cache": True, **more})
+        with torch.no_grad():
+            return model(input_ids=ids, attention_mask=mask, **more)
     except torch.OutOfMemoryError as error:
         raise BluebookError(
             f"{len(ids)} exam items at once do not fit the device's memory; "

@@ -24,7 +24,9 @@ class MuonAdamW(torch.optim.Optimizer):
     Schedulers scale each group's own learning rate, so both parts follow one curve.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], others: list[dict[str, Any]], matrix_rate: float) -> None:
+    def __init__(
+        self, matrices: list[nn.Parameter], others: list[dict[str, Any]], matrix_rate: float
+    ) -> None:
         self._muon = torch.optim.Muon(
             matrices, lr=matrix_rate, momentum=MUON_MOMENTUM, weight_decay=MUON_DECAY
         )
@@ -50,7 +52,10 @@ class MuonAdamW(torch.optim.Optimizer):
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     """Trainable two-dimensional weights between the embedding and the output head."""
     outside = {
-        id(weight) for part in model.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()
+        id(weight)
+        for part in model.modules()
+        if isinstance(part, nn.Embedding)
+        for weight in part.parameters()
     }
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
     if head is not None:

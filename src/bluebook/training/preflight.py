@@ -28,7 +28,9 @@ NAMED = 5  # rows that a message names; more would bury the advice
 COLLATED = 32  # rows to a batch while reading labels back
 SAMPLED = 64  # rows of the first loss: enough for two digits, seconds even on a large model
 LOWEST_FIRST_LOSS = 0.2  # nats a token: a base that writes unseen answers with 82 % a token has seen them
-HIGHEST_FIRST_LOSS = 1.2  # times ln V, the loss of a uniform guess: worse than that is a broken base or wrong labels
+HIGHEST_FIRST_LOSS = (
+    1.2  # times ln V, the loss of a uniform guess: worse than that is a broken base or wrong labels
+)
 VISIBLE = 1e-3  # nats: the loss must not move by more when the token to predict is changed in the input
 OVERFIT_ROWS = 4  # enough that rows must be told apart, few enough for a large model
 OVERFIT_STEPS = 300  # at the run's own learning rates; the embedded base needs some 20, LoRA at 2e-4 some 150
@@ -75,7 +77,9 @@ def run(
 def check_supervised(rows: Sequence[Row]) -> int:
     """Every row has something to learn; returns the number of supervised tokens."""
     if not rows:
-        raise PreflightError("supervised tokens: the training set is empty; look at the drop reasons of compose and export")
+        raise PreflightError(
+            "supervised tokens: the training set is empty; look at the drop reasons of compose and export"
+        )
     empty = [row.id for row in rows if all(label == IGNORED for label in row.features["labels"])]
     if empty:
         raise PreflightError(
@@ -124,7 +128,9 @@ def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreT
     elif pad and text.startswith(expected) and set(text[len(expected) :].split(pad)) == {""}:
         cause = "pads are counted, so the loss would be mostly about them; set their labels to -100"
     elif text.endswith(expected):
-        cause = "the prompt is supervised too: the mask was lost or rebuilt; keep the labels that the rows carry"
+        cause = (
+            "the prompt is supervised too: the mask was lost or rebuilt; keep the labels that the rows carry"
+        )
     elif expected.startswith(text):
         cause = "the answer is cut; no row may be truncated, reject long ones at export (export.max_tokens)"
     else:
@@ -175,7 +181,9 @@ def check_copy_control(trainer: Any, rows: Sequence[Row]) -> float:
     trainer.model.eval()
     with torch.no_grad():
         for ids in (batch["input_ids"], changed):
-            losses.append(collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item())
+            losses.append(
+                collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item()
+            )
     moved = abs(losses[0] - losses[1])
     if not moved <= VISIBLE * max(1.0, losses[0]):
         raise PreflightError(
@@ -223,9 +231,7 @@ def check_overfit(
     return loss, steps
 
 
-def _check_regenerated(
-    model: Any, row: Row, tokenizer: PreTrainedTokenizerBase, family: Family
-) -> None:
+def _check_regenerated(model: Any, row: Row, tokenizer: PreTrainedTokenizerBase, family: Family) -> None:
     prompt = torch.tensor([row.prompt], device=model.device)
     settings = GenerationConfig(
         do_sample=False,

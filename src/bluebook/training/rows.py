@@ -38,7 +38,9 @@ def read_rows(path: Path, tokenizer: PreTrainedTokenizerBase, family: Family) ->
     rows = []
     for number, row in enumerate(read_jsonl(path, DatasetRow), 1):
         if len(row.completion) != 1:
-            raise DataError(path, number, f"row {row.id}: expected one assistant message, found {len(row.completion)}")
+            raise DataError(
+                path, number, f"row {row.id}: expected one assistant message, found {len(row.completion)}"
+            )
         content = row.completion[0].content
         encoded = encode_row(tokenizer, family, row.prompt, content)
         counts = (len(encoded.prompt), len(encoded.completion))

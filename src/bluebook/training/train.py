@@ -42,7 +42,12 @@ from bluebook.training.rows import Row, mean_loss, read_rows
 CONFIG_FILES = ("config.json", "generation_config.json")
 LOG_EVERY = 10  # steps to a point of the loss curve
 CLIP = 1.0  # gradient norm
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+)
 
 
 class LossPoint(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -89,7 +94,9 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
     try:
         found = msgspec.json.decode(pass_file.read_bytes(), type=PassFile)
     except FileNotFoundError:
-        raise GateError(f"{pass_file}: not found; no training without the gate. Run `dvc repro gate@{subject}`") from None
+        raise GateError(
+            f"{pass_file}: not found; no training without the gate. Run `dvc repro gate@{subject}`"
+        ) from None
     except msgspec.DecodeError as error:
         raise GateError(f"{pass_file}: not a pass-file: {error}") from error
     if not found.passed or found.subject != subject:
@@ -121,7 +128,9 @@ class Recorder(TrainerCallback):
         if loss is not None:
             self.points.setdefault(state.global_step, {})["eval_loss"] = loss
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
         if logs is None or "loss" not in logs:
             return
         if not math.isfinite(logs["loss"]):
@@ -156,7 +165,9 @@ def build_trainer(
     """An SFTTrainer on rows that are already encoded; it has not started."""
     size = min(local.per_device_batch or settings.batch, settings.batch)
     if settings.batch % size:
-        raise ParamsError(f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples")
+        raise ParamsError(
+            f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples"
+        )
     placement = place(local)
     arguments = SFTConfig(
         output_dir=str(scratch),
@@ -194,9 +205,13 @@ def build_trainer(
         callbacks=list(callbacks),
     )
     trainer.remove_callback(PrinterCallback)
-    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [row.prompt + row.completion for row in rows]
+    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
+        row.prompt + row.completion for row in rows
+    ]
     if not untouched:
-        raise BluebookError("the trainer changed or dropped rows before training; this version of trl is not supported")
+        raise BluebookError(
+            "the trainer changed or dropped rows before training; this version of trl is not supported"
+        )
     return trainer
 
 
@@ -225,9 +240,7 @@ def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local)
     return get_peft_model(load_base(base, local), lora)
 
 
-def train(
-    dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local
-) -> Trained:
+def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local) -> Trained:
     """Train on `dataset/train.jsonl` and leave weights, tokenizer and `adapter.json` in the folder `out`.
 
     Raises PreflightError before any epoch when training could not work.
@@ -242,7 +255,14 @@ def train(
         recorder = Recorder(running)
         model = prepare_model(base, settings, seed=seed, local=local)
         trainer = build_trainer(
-            model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch), callbacks=[recorder]
+            model,
+            tokenizer,
+            rows,
+            settings,
+            seed=seed,
+            local=local,
+            scratch=Path(scratch),
+            callbacks=[recorder],
         )
         recorder.trainer, recorder.validation = trainer, validation
         with step("4.2", "Preflight") as checking:

@@ -1,6 +1,4 @@
-"""The persona: a person's episodic memories as three cognitive modes, each with a tag on either side of a
-pair.
-"""
+"""The persona: one person's memories in three cognitive modes, with a tag on either side of each pair."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ from bluebook.subjects.subject import Comparison, Diagnostic, Subject, Suite
 
 
 class Persona:
-    """The subject `persona`; a program is a parsed `Reply`. It has no grammar: after the tag, any text is a
-    reply.
-    """
+    """A program is a parsed `Reply`. There is no grammar: after the tag, any text is a reply."""
 
     name = "persona"
     grammar: str | None = None

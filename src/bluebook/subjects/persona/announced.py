@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import pairwise
+
+from bluebook.subjects.persona.rule import holds_any
 
 
 def may_announce(lower: str, *, digits: bool, numbers: bool) -> bool:
     """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each other."""
     return (
         _names_password(lower)
-        or (digits and any([word in lower for word in _DIGIT_WORDS]))
-        or (numbers and any([word in lower for word in _IDENTITY_WORDS]))
+        or (digits and holds_any(lower, _DIGIT_WORDS))
+        or (numbers and holds_any(lower, _IDENTITY_WORDS))
     )
 
 
@@ -24,41 +27,63 @@ def without_announced(text: str, kinds: set[str]) -> str:
     """`text` with every announced secret replaced; the kinds found are added to `kinds`."""
     lower = text.lower()
     if _names_password(lower) or "pin" in lower or " code" in lower:
-        text = _AFTERWARDS.sub(partial(_password_before, kinds), _PASSWORD.sub(partial(_password, kinds), text))
-    if any([word in lower for word in _DIGIT_WORDS]):
+        text = _AFTERWARDS.sub(
+            partial(_password_before, kinds), _PASSWORD.sub(partial(_password, kinds), text)
+        )
+    if holds_any(lower, _DIGIT_WORDS):
         text = _KEY.sub(partial(_key, kinds), text)
-    if any([word in lower for word in _IDENTITY_WORDS]) or "cv" in lower:
+    if holds_any(lower, _IDENTITY_WORDS) or "cv" in lower:
         text = _IDENTITY.sub(partial(_identity, kinds), text)
     return text
 
 
 def _names_password(lower: str) -> bool:
-    if "pass" in lower and any([word in lower for word in _PASS_WORDS]):
+    if "pass" in lower and holds_any(lower, _PASS_WORDS):
         return True
-    return "pwd" in lower or "pw:" in lower or "kennwort" in lower or "contrase" in lower or "senha" in lower or (
-        not lower.isascii() and ("hasł" in lower or "парол" in lower)
+    return (
+        "pwd" in lower
+        or "pw:" in lower
+        or "kennwort" in lower
+        or "contrase" in lower
+        or "senha" in lower
+        or (not lower.isascii() and ("hasł" in lower or "парол" in lower))
     )
 
 
 _PASS_WORDS = ("passw", "passp", "passc", "passe", "pass:", "pass=", "pass =")
 _DIGIT_WORDS = ("pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature", "cvv", "cvc")  # fmt: skip
-_IDENTITY_WORDS = ("ssn", "social sec", "passport", "licen", "national", "identity", "tax id", "account", "routing", "sort code")
+_IDENTITY_WORDS = (
+    "ssn",
+    "social sec",
+    "passport",
+    "licen",
+    "national",
+    "identity",
+    "tax id",
+    "account",
+    "routing",
+    "sort code",
+)
 
 _VALUE = r"""(?P<value>"[^"\n]{3,64}"|'[^'\n]{3,64}'|`[^`\n]{3,64}`|“[^”\n]{3,64}”|[^\s"'`“”]{3,128})"""
 _OWNER = r"(?:my|our|the|his|her|their|your|its|that|this)"
 _PASSWORD = re.compile(
     r"""(?ix)(?P<label>(?<![a-zа-я])(?:
-        (?P<pass>pass)|(?P<pin>pin(?:[ ]?(?:code|number|no\.?))?|(?:verification|security|one-time|access|door|otp|2fa)[ ]code)
-        |passw(?:or)?d|passphrase|passcode|pwd|pw|passwort|kennwort|contrase(?:ñ|n)a|mot[ ]de[ ]passe|senha|hasło|пароль)
+        (?P<pass>pass)|(?P<pin>pin(?:[ ]?(?:code|number|no\.?))?|(?:verification|security|one-time|access|door
+        |otp|2fa)[ ]code)
+        |passw(?:or)?d|passphrase|passcode|pwd|pw|passwort|kennwort|contrase(?:ñ|n)a|mot[ ]de[ ]passe|senha
+        |hasło|пароль)
       ["'`*_]{0,3}
       (?:[ ](?:for|to|of|at|on|in)[ ][^.,:;!?=\n]{1,40}?(?=\s?[:=]|[ ](?:is|was|remains|stays)[ ]))?
-      (?:\s{0,3}(?P<sign>:=|=>|[:=：])(?!=)|[ ](?P<verb>is|was|ist|lautet|est|es|é|to|remains|stays|будет|это|->|→)(?:[ ]now)?(?:[ ]still)?:?|(?='s\s)'s|(?=[ ]))
+      (?:\s{0,3}(?P<sign>:=|=>|[:=：])(?!=)|[ ](?P<verb>is|was|ist|lautet|est|es|é|to|remains|stays|будет|это
+      |->|→)(?:[ ]now)?(?:[ ]still)?:?|(?='s\s)'s|(?=[ ]))
       ["'`*_]{0,2}?\s{0,3})
     """
     + _VALUE
 )
 _AFTERWARDS = re.compile(
-    rf"(?i)(?P<value>[^\s\"'`]{{5,64}})(?P<label>[\"'`]? (?:is|was|as|for) {_OWNER} (?:\w+ ){{0,2}}?(?:password|passphrase|passcode|pin)\b)"
+    rf"(?i)(?P<value>[^\s\"'`]{{5,64}})(?P<label>[\"'`]? (?:is|was|as|for) {_OWNER} (?:\w+ ){{0,2}}?"
+    rf"(?:password|passphrase|passcode|pin)\b)"
 )
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _TRAILING = ".,;:!?)]}\"'`”’…"
@@ -81,7 +106,7 @@ def _looks_random(value: str) -> bool:
     return (
         any(c.isdigit() for c in inside)
         or any(not c.isalnum() and c not in "-'’" for c in inside)
-        or any(a.islower() and b.isupper() for a, b in zip(inside, inside[1:], strict=False))
+        or any(a.islower() and b.isupper() for a, b in pairwise(inside))
     )
 
 
@@ -129,18 +154,22 @@ def _is_password(match: re.Match[str], value: str) -> bool:
 def _ends_clause(match: re.Match[str]) -> bool:
     value = match["value"]
     rest = match.string[match.end() : match.end() + 2]
-    return value[-1] in ".,;!?" or not rest.strip() or rest[0] in "\n)" or rest[:2] in {" -", " –", " —", " ("}
+    return (
+        value[-1] in ".,;!?" or not rest.strip() or rest[0] in "\n)" or rest[:2] in {" -", " –", " —", " ("}
+    )
 
 
 _KEY = re.compile(
     r"""(?ix)(?P<label>(?<![a-z])(?:
-        (?:api|access|secret|auth|client|consumer|signing|encryption|account|app|session|refresh|licen[cs]e|recovery|shared)
+        (?:api|access|secret|auth|client|consumer|signing|encryption|account|app|session|refresh|licen[cs]e
+        |recovery|shared)
           [ _-]?(?:access[ _-]?|api[ _-]?)?(?:key|token|secret|code|signature)(?:[ _-]id)?
         |apikey|authorization|token|secret|credentials?|sig|signature)
       ["'`*]{0,3}(?:\s{0,3}(?:[:=]|=>|:=)(?!=)|[ ](?:is|was))[ \t"'`*]{0,3})
     (?P<value>[\w+/~.-]{8,}={0,2})
     """
 )
+
 
 def _key(kinds: set[str], match: re.Match[str]) -> str:
     value = match["value"].rstrip(".")
@@ -153,7 +182,8 @@ def _key(kinds: set[str], match: re.Match[str]) -> str:
 _IDENTITY = re.compile(
     r"""(?ix)(?P<label>\b(?:(?P<SSN>ssn|social[ ]security(?:[ ](?:number|no\.?))?)
         |(?P<CVV>cv[vc]2?|card[ ]verification[ ](?:code|value))
-        |(?P<ID_NUMBER>(?:passport|driver'?s?[ ]licen[cs]e|national[ ]insurance|national[ ]id|identity[ ]card|tax[ ]id)
+        |(?P<ID_NUMBER>(?:passport|driver'?s?[ ]licen[cs]e|national[ ]insurance|national[ ]id|identity[ ]card
+        |tax[ ]id)
             (?:[ ](?:number|no\.?|id))?)
         |(?P<ACCOUNT_NUMBER>(?:bank[ ])?account[ ](?:number|no\.?)|routing[ ](?:number|no\.?)|sort[ ]code))
       (?:\s{0,2}[:=#]|[ ](?:is|was))?\s{1,2}\#?)

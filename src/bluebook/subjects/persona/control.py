@@ -51,11 +51,14 @@ def holds_control_token(text: str) -> bool:
 _SHAPES = (
     r"(?<=<)[|｜]\S{1,80}?[|｜]>",  # no blank inside: a pipe operator between blanks is not a token
     r"(?<=<)</?sys>>",
-    r"(?<=<)/?(?:s|bos|eos|unk|pad|mask|cls|sep|eo[dmpt]|think(?:ing)?|reasoning|(?:available_)?tools|function_calls?"
+    r"(?<=<)/?(?:s|bos|eos|unk|pad|mask|cls|sep|eo[dmpt]|think(?:ing)?|reasoning|(?:available_)?tools"
+    r"|function_calls?"
     r"|tool_(?:calls?|code|outputs?|responses?|results?)|function=\w{1,64}|(?:start|end|begin)_of_\w{1,32}"
     r"|unused_?\d{1,5}|extra_id_\d{1,5}|reserved_\w{1,32}|fim_\w{1,16}|image_soft_token)>",
-    r"(?<=\[)/?(?:inst|sys|available_tools|tool_(?:calls|results|content)|system_prompt|model_settings|think|args"
-    r"|call_id|img(?:_break|_end)?|prefix|middle|suffix|[gs]?mask|sop|eop|cls|sep|pad|unk|bos|eos|control_\d{1,4})\]",
+    r"(?<=\[)/?(?:inst|sys|available_tools|tool_(?:calls|results|content)|system_prompt|model_settings"
+    r"|think|args"
+    r"|call_id|img(?:_break|_end)?|prefix|middle|suffix|[gs]?mask|sop|eop|cls|sep|pad|unk|bos|eos"
+    r"|control_\d{1,4})\]",
 )
 
 

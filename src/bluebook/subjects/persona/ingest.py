@@ -23,7 +23,8 @@ import msgspec
 
 from bluebook.records import Outcome, Sample
 from bluebook.subjects.persona import modes
-from bluebook.subjects.persona.curation import Curated, curate, identify
+from bluebook.subjects.persona.curation import Curated, curate, lengthen, words
+from bluebook.subjects.persona.identity import identify
 from bluebook.subjects.persona.memories import (
     IngestPolicy,
     Mode,
@@ -32,7 +33,7 @@ from bluebook.subjects.persona.memories import (
     RecordMetadata,
     outcome_of,
 )
-from bluebook.subjects.persona.pairs import pairs, unwanted
+from bluebook.subjects.persona.pairs import pairs, unwanted, wants_long
 from bluebook.subjects.persona.quota import Form, Quota, Verdict
 from bluebook.subjects.persona.reading import Memory
 from bluebook.subjects.persona.sorting import Sorter
@@ -118,6 +119,8 @@ class _Run:
             if isinstance(curated, Reason):
                 reason = reason or curated
                 continue
+            if curated.form is Form.LONGISH and wants_long(memory):
+                curated.form = Form.REALLY_LONG
             metadata = RecordMetadata(
                 original_id=memory.id,
                 path=path,
@@ -126,7 +129,7 @@ class _Run:
                 source_type=choice.source,
                 mode_source=choice.rule,
                 multi_turn=pair.block,
-                long_output=curated.form is Form.FORCED,
+                long_output=False,
                 redactions=curated.redactions,
                 neutralised=curated.neutralised,
                 changes=curated.changes,
@@ -164,13 +167,16 @@ class _Run:
             candidate = _decode_candidate(line)
             curated, metadata = candidate.curated, candidate.metadata
             self._kept[seq] += 1
-            reply = curated.reply
-            if verdict is Verdict.LONG and curated.long is not None:
-                reply = curated.long
-                metadata.long_output = True
-                metadata.changes = curated.long_changes
+            if verdict is Verdict.LONG:
+                lengthen(curated, self._policy)
+                metadata.changes = curated.changes
+                metadata.long_output = words(curated.reply) > self._policy.short_words
             record = PersonaRecord(
-                id=key, mode=candidate.mode, user_text=curated.user, assistant_text=reply, metadata=metadata
+                id=key,
+                mode=candidate.mode,
+                user_text=curated.user,
+                assistant_text=curated.reply,
+                metadata=metadata,
             )
             self._sample(record, curated)
             yield record
@@ -219,17 +225,19 @@ def _path_of(line: bytes) -> bytes:
 def _outcome(path: str, stub: _Stub, kept: int, lost: int) -> Outcome:
     if kept:
         return Outcome(path=path, original_id=stub.original_id, outcome="kept", reason=stub.note, pairs=kept)
+    reason = stub.reason
     if lost & _DUPLICATE:
         reason = Reason.DUPLICATE
-    else:
-        reason = Reason.LONG_FORM_QUOTA if lost & _OVER_QUOTA else stub.reason
+    elif lost & _OVER_QUOTA:
+        reason = Reason.LONG_FORM_QUOTA
     return Outcome(
         path=path, original_id=stub.original_id, outcome=outcome_of(reason), reason=reason, pairs=0
     )
 
 
 def mode_of(memory: Memory) -> modes.Choice:
-    tagged = memory.metadata.cognitiveMode if memory.metadata is not None else None
+    metadata = memory.metadata
+    tagged = (metadata.cognitiveMode or metadata.mode) if metadata is not None else None
     return modes.choose(memory.type or memory.memoryType, tagged or memory.cognitiveMode)
 
 

@@ -18,6 +18,7 @@ from bluebook.subjects.persona.reading import Memory, Metadata
 from bluebook.subjects.persona.shapes import turns
 from bluebook.subjects.persona.transcripts import Turn, joined
 
+MAX_CHARACTERS = 50_000  # no writer stores a longer text; beyond it something went wrong
 _NO_METADATA = Metadata()
 
 
@@ -41,7 +42,7 @@ def unwanted(memory: Memory) -> Reason | None:
     if metadata.curator is not None:
         return Reason.SELF_NOTIFICATION
     tagged = memory.tags is not None and "feedback" in memory.tags
-    if tagged or (memory.content is not None and memory.content.startswith("[Feedback")):
+    if tagged or metadata.feedbackType or (memory.content or "").startswith("[Feedback"):
         return Reason.FEEDBACK
     if metadata.reinforcementSignal is not None and metadata.reinforcementSignal < 0:
         return Reason.NEGATIVE_FEEDBACK
@@ -70,9 +71,12 @@ def pairs(memory: Memory) -> list[Pair] | Reason:
 
 def _monologue(memory: Memory, reason: Reason) -> Reason:
     """A text without a reply may still be a program's own note, which is dropped and not merely unpaired."""
-    if reason is Reason.MONOLOGUE and memory.content is not None and is_self_notification(memory.content):
-        return Reason.SELF_NOTIFICATION
-    return reason
+    if reason is not Reason.MONOLOGUE or memory.content is None:
+        return reason
+    if len(memory.content) > MAX_CHARACTERS:
+        return Reason.TOO_LARGE
+    own_note = memory.tags is not None and "background-task" in memory.tags
+    return Reason.SELF_NOTIFICATION if own_note or is_self_notification(memory.content) else reason
 
 
 def _exchanges(said: list[Turn]) -> list[Pair]:
@@ -104,5 +108,10 @@ def _written(earlier: list[tuple[str, str]], last: str) -> str:
     return "\n".join([*lines, f"User: {last}"])
 
 
-def _true(flag: bool | str | None) -> bool:
-    return flag is True or (isinstance(flag, str) and flag.strip().lower() in {"true", "yes", "1", "allowed"})
+def wants_long(memory: Memory) -> bool:
+    """Does the memory ask for the long form of its reply?"""
+    return memory.metadata is not None and _true(memory.metadata.long_output)
+
+
+def _true(flag: bool | int | str | None) -> bool:
+    return flag is not None and str(flag).strip().lower() in {"true", "yes", "1", "allowed"}

@@ -30,7 +30,9 @@ _ABBREVIATIONS = frozenset(
     a.m p.m ph.d b.a m.a feb aug sept oct nov dec tues thurs z.b d.h u.a bzw usw ggf p.ej núm pág st""".split()
 )
 # These are words too; they abbreviate only before a number ("No. 5", "p. 12", "Jan. 3").
-_BEFORE_NUMBERS = frozenset("no p fig sec art nr op ext tel c ca jan mar apr jun jul sep mon wed fri sat sun".split())
+_BEFORE_NUMBERS = frozenset(
+    "no p fig sec art nr op ext tel c ca jan mar apr jun jul sep mon wed fri sat sun".split()
+)
 # What begins a sentence far more often than it follows an initial or an abbreviation.
 _OPENERS = frozenset(
     """a after all also an and as at but by can did do for from had has have he her here his how however i if in is it
@@ -92,7 +94,7 @@ def _belongs_to_word(text: str, match: re.Match[str], start: int, following: str
     return False
 
 
-# --- Trimming -------------------------------------------------------------------------------------------------------
+# --- Trimming -----------------------------------------------------------------------------------------------
 
 # Where a reply may stop. Narrower than a sentence's end: after an ellipsis, a colon or an emoji it reads as cut off.
 _FULL_STOP = re.compile(r"(?<![.…])[.!?。！？][\"'”’»)\]*_`]*\Z|[!?。！？][.…]+\Z")
@@ -123,14 +125,20 @@ def _may_stop(text: str, end: int) -> bool:
     return text.startswith("\n", len(kept)) and kept[-1:] not in ":,;…" and not kept.endswith("..")
 
 
-# --- Atomic texts ---------------------------------------------------------------------------------------------------
+# --- Atomic texts -------------------------------------------------------------------------------------------
 
-_CALL_OR_JSON = re.compile(r"[\w\])]\(\s*[{\[]\s*[\"'{\[\]}\d]|[{\[,]\s*[\"'][\w $@.-]{1,64}[\"']\s*:|\w=\{[\"']")
+_CALL_OR_JSON = re.compile(
+    r"[\w\])]\(\s*[{\[]\s*[\"'{\[\]}\d]|[{\[,]\s*[\"'][\w $@.-]{1,64}[\"']\s*:|\w=\{[\"']"
+)
 _WHOLE_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\([^\n]*\);?")
 _CODE_LINE = re.compile(
-    r"\s*(?:[$#>] \S|>>> |#!|sudo |def \w+\(|class \w+[(:]|import \w|from \w[\w.]* import |return\b.*;?$|const |let \w+ ?=|var \w+ ?="
-    r"|function\b|async |public |private |#include|(?:if|for|while|switch)\s*\(.*\{$|SELECT .+ FROM |INSERT INTO |UPDATE \w+ SET "
-    r"|(?:git|npm|pip|docker|cd|ls|mkdir|curl|apt|python3?|echo|export) [-\w./\"$]+|</?\w+[^>]*>\s*$|[})\]]+[;,]?$|.*[;{]$|@\w+|\w+\s*=\s*\S)"
+    r"""(?x)\s*(?:[$#>]\ \S|>>>\ |\#!|sudo\ |def\ \w+\(|class\ \w+[(:]|import\ [\w.]+\Z|from\ [\w.]+\ import[ ]
+        |return\b.*;?\Z
+    |(?:const|let|var)\ \w+\ ?=|function\b|async\ |public\ |private\ |\#include|(?:if|for|while
+      |switch)\ ?\(.*\{\Z
+    |SELECT\ .+\ FROM\ |INSERT\ INTO\ |UPDATE\ \w+\ SET\ |(?:git|npm|pip|docker|cd|ls|mkdir|curl|apt|python3?
+      |echo|export)\ [\w./"$~-]+
+    |</?\w+[^>]*>\s*\Z|[})\]]+[;,]?\Z|.*[;{]\Z|@\w+\Z|\w+\s*=\s*\S|[a-z_][\w.]*\(.*\)\Z)"""
 )
 
 
@@ -138,10 +146,12 @@ def is_atomic(text: str) -> bool:
     """Is `text` code, JSON or a call, or does it hold a code block? Such a text is never shortened."""
     if "```" in text or "~~~" in text:
         return True
-    if not any(mark in text for mark in "{[(=;$>"):
-        return False
     bare = text.strip()
-    if _CALL_OR_JSON.search(bare) or _WHOLE_CALL.fullmatch(bare):
+    bracketed = "(" in text or "{" in text or "[" in text
+    if bracketed and (_CALL_OR_JSON.search(bare) or _WHOLE_CALL.fullmatch(bare)):
         return True
+    if not _CODE_LINE.match(bare.split("\n", 1)[0]):  # code is code from its first line
+        return False
     lines = [line for line in bare.splitlines() if line.strip()]
-    return sum(_CODE_LINE.match(line) is not None for line in lines) * 2 > len(lines)
+    code = sum(_CODE_LINE.match(line) is not None and line.rstrip()[-1] not in ".!?" for line in lines)
+    return code * 2 > len(lines)

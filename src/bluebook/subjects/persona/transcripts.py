@@ -55,7 +55,7 @@ def _label(names: tuple[str, ...], start: str) -> re.Pattern[str]:
     )
 
 
-# A line starts with a newline in a text that is given one in front; `(?m)^` would be tried at every character.
+# A line starts with a newline, in a text that is given one in front; `(?m)^` would be tried everywhere.
 _LINE = r"\n"
 _OF_LABEL = {
     name: (family, _label(family.asks + family.replies + family.others, _LINE))
