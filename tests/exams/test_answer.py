@@ -9,6 +9,8 @@ import pytest
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -43,6 +45,8 @@ MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "qwen3": (Qwen3ForCausalLM, Qwen3Config, {"tie_word_embeddings": True}),
     "llama": (LlamaForCausalLM, LlamaConfig, {}),
     "sliding": (MistralForCausalLM, MistralConfig, {"sliding_window": 24}),
+    # Learned positions: the others know only distances, and padding counted as text would not show.
+    "absolute": (GPT2LMHeadModel, GPT2Config, {"n_inner": 64}),
 }
 
 

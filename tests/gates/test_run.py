@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bluebook.errors import GateError
+from bluebook.gates.checks import Check
+from bluebook.gates.expectations import judge
 from bluebook.gates.report import failures, metrics, pass_file, table
 from bluebook.records import DatasetRow, TokenCount, encode
 from bluebook.subjects.subject import RowRule, ShareRule, Suite
@@ -106,6 +109,20 @@ def test_a_subject_rule_names_its_rows(tmp_path: Path) -> None:
 def test_a_rule_name_is_used_once(name: str, tmp_path: Path) -> None:
     with pytest.raises(GateError, match=name):
         gate(good(), tmp_path, Suite(rows=[RowRule(name=name, why="", holds=lambda row: True)]))
+
+
+def test_a_rule_that_cannot_be_evaluated_is_no_pass() -> None:
+    check = Check(
+        name="agent_share",
+        why="enough agents",
+        remedy="",
+        kind="share",
+        severity="failure",
+        values=np.array(["some", "text"]),
+        threshold=0.1,
+    )
+    with pytest.raises(GateError, match="agent_share"):
+        judge("persona", ["a", "b"], ["train.jsonl:1", "train.jsonl:2"], [check])
 
 
 def test_the_same_dataset_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -123,15 +123,16 @@ def checkpoint(kind: str, folder: Path) -> Path:
         model: Any = Qwen3ForCausalLM(Qwen3Config(head_dim=32, tie_word_embeddings=True, **shape))
     else:
         model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=False, **shape))
-    # Some schooling and a final norm that lets logits grow, as every real checkpoint has: LoRA moves neither the head
-    # nor that norm, and as they are drawn no hidden state can give one token most of the probability.
+    # Some schooling and a final norm that lets logits grow, as every real checkpoint has: LoRA moves neither
+    # the head nor that norm, and as they are drawn no hidden state can give one token most of the
+    # probability.
     with torch.no_grad():
         model.model.norm.weight.fill_(6.0)
     family = family_named("qwen" if kind == "qwen3" else "llama3")
     texts = [bpe.encode(text).ids for text in turns(examples(), family)]
     model.config.pad_token_id = bpe.token_to_id("<|endoftext|>")
     with step("0", "School a checkpoint") as running:
-        train_language(model, texts, EMBEDDED, 1, LOCAL, running)
+        train_language(model, texts, EMBEDDED, seed=1, local=LOCAL, running=running)
     model.config.pad_token_id = None
     model.save_pretrained(folder)
     return folder

@@ -94,9 +94,12 @@ def _note(check: Check) -> str:
 
 
 def _verdict(one: Any) -> Verdict:
-    if one.exception_info.get("raised_exception"):
-        name = one.expectation_config.kwargs["column"]
-        raise GateError(f"rule {name} could not be evaluated: {one.exception_info.get('exception_message')}")
+    # Either one account of an exception, or one for each metric that raised, by the metric's key.
+    info = one.exception_info
+    for raised in [info] if "raised_exception" in info else info.values():
+        if raised["raised_exception"]:
+            name = one.expectation_config.kwargs["column"]
+            raise GateError(f"rule {name} could not be evaluated: {raised['exception_message']}")
     observed = one.result.get("observed_value")
     return Verdict(
         passed=bool(one.success),

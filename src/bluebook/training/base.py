@@ -1,10 +1,12 @@
 """The base that adapters start from: built here from a subject's own language, or pointed at.
 
-The embedded base is a small Qwen3 with a byte-level tokenizer, made in minutes on a CPU with no download. It reads
-the prompts and the responses of generated samples as separate turns, shuffled: it learns the language but never which
-response belongs to which prompt, so what an exam measures later was learned in training and not here.
+The embedded base is a small Qwen3 with a byte-level tokenizer, made in minutes on a CPU with no download. It
+reads the prompts and the responses of generated samples as separate turns, shuffled: it learns the language
+but never which response belongs to which prompt, so what an exam measures later was learned in training and
+not here.
 
-A base from a hub or a folder keeps its own tokenizer, to which nothing is added, and its weights stay where they are.
+A base from a hub or a folder keeps its own tokenizer, to which nothing is added, and its weights stay where
+they are.
 """
 
 from __future__ import annotations
@@ -54,8 +56,9 @@ EMBEDDED_FAMILY = "qwen"
 PAD, OPEN, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 WEIGHT_DECAY = 0.01
 WARMUP_SHARE = 0.05
-# Final norm at the start. LoRA moves neither this norm nor the head, and from the usual 1 the head of so small a model
-# cannot give one token most of the probability: four rows learned by heart stay at 0.17 nats a token, from 3 at 0.001.
+# Final norm at the start. LoRA moves neither this norm nor the head, and from the usual 1 the head of so
+# small a model cannot give one token most of the probability: four rows learned by heart stay at 0.17 nats a
+# token, from 3 at 0.001.
 FINAL_NORM = 3.0
 BUCKETS = 50  # batches sorted by length at a time: little padding, and still a random order
 
@@ -68,7 +71,7 @@ def turns(examples: Sequence[Example], family: Family) -> list[str]:
 
 
 def build_tokenizer(examples: Sequence[Example], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer: any text goes in and comes out unchanged. The same texts give the same bytes."""
+    """A byte-level BPE tokenizer: any text comes out as it went in. The same texts give the same bytes."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -112,7 +115,7 @@ def build_model(settings: EmbeddedParams, tokenizer: PreTrainedTokenizerBase) ->
 
 
 def batches(lengths: Sequence[int], size: int, steps: int, rng: random.Random) -> Iterator[list[int]]:
-    """`steps` batches of indices, pass after pass over all texts; those of one batch are of similar length."""
+    """`steps` batches of indices, pass after pass over all texts, each of texts of similar length."""
     made = 0
     while made < steps:
         order = list(range(len(lengths)))
@@ -130,11 +133,12 @@ def train_language(
     model: Qwen3ForCausalLM,
     texts: Sequence[list[int]],
     settings: EmbeddedParams,
+    *,
     seed: int,
     local: Local,
     running: Step,
 ) -> float:
-    """Next-token training on `texts`; returns the mean loss of the last tenth of the steps, in nats a token."""
+    """Next-token training on `texts`; returns the loss of the last tenth of the steps, in nats a token."""
     placement = place(local)
     model.to(placement.device).train()
     optimizer = optimizers.build(
@@ -187,7 +191,7 @@ def embedded(
         texts = [text[: settings.context] for text in texts]
         seed_everything(seed)
         model = build_model(settings, tokenizer)
-        loss = train_language(model, texts, settings, seed, local, running)
+        loss = train_language(model, texts, settings, seed=seed, local=local, running=running)
         running.note(f"{model.num_parameters()} parameters, loss {loss:.3f}")
     model.save_pretrained(out)
     return BaseManifest(
@@ -202,15 +206,16 @@ def embedded(
 
 
 def pointed_at(settings: BaseParams, out: Path) -> BaseManifest:
-    """Save config and tokenizer of a hub model or a local folder in `out`; the weights stay where they are."""
+    """Save config and tokenizer of a hub model or local folder in `out`; weights stay where they are."""
     folder = Path(settings.source)
     is_folder = folder.is_dir()
     if not is_folder and not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", settings.source):
         raise ParamsError(f"base.source: {settings.source!r} is neither a folder here nor a hub name")
     if not is_folder and not re.fullmatch(r"[0-9a-f]{40}", settings.revision or ""):
         raise ParamsError(
-            f"base.revision: a hub name such as {settings.source!r} needs the commit it stands for, 40 hexadecimal "
-            f"digits, found {settings.revision!r}. The hub's page shows it under `Files`, `History`"
+            f"base.revision: a hub name such as {settings.source!r} needs the commit it stands for, 40 "
+            f"hexadecimal digits, found {settings.revision!r}. The hub's page shows it under `Files`, "
+            f"`History`"
         )
     revision = None if is_folder else settings.revision
     config, tokenizer = _fetch(settings.source, revision)
@@ -247,7 +252,7 @@ def _fetch(source: str, revision: str | None) -> tuple[PretrainedConfig, PreTrai
 def build(
     settings: BaseParams, examples: Sequence[Example], out: Path, *, seed: int, local: Local
 ) -> BaseManifest:
-    """Fill the folder `out` with config, tokenizer and `base.json`, and with weights where they are made here."""
+    """Fill the folder `out`: config, tokenizer, `base.json`, and weights where they are made here."""
     if settings.source == "embedded":
         manifest = embedded(examples, out, settings.embedded, seed, local)
     else:

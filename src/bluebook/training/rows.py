@@ -1,4 +1,4 @@
-"""Dataset rows as the trainer sees them: token ids, and labels that supervise the completion and nothing else."""
+"""Dataset rows as the trainer sees them: token ids, and labels that supervise the completion only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path, tokenizer: PreTrainedTokenizerBase, family: Family) -> list[Row]:
-    """The rows of a dataset file, encoded. Raises DataError when the file's own token counts differ from these."""
+    """The rows of a dataset file, encoded. Raises DataError where the file's own token counts differ."""
     rows = []
     for number, row in enumerate(read_jsonl(path, DatasetRow), 1):
         if len(row.completion) != 1:
@@ -62,7 +62,7 @@ def length_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
 
 
 def batch_loss(trainer: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
-    """The trainer's own loss on `rows` through its own collator: mean nats a supervised token, and their number."""
+    """The trainer's loss on `rows` through its collator: mean nats a supervised token, and their number."""
     return collated_loss(trainer, trainer.data_collator([row.features for row in rows]))
 
 

@@ -1,8 +1,8 @@
 """Training: a gated dataset and a base in, an adapter and its loss curve out.
 
-TRL's SFTTrainer runs the loop. It is given token ids and labels that are already made, with `skip_prepare_dataset`, so
-that it neither renders, cuts nor drops a row; what it would otherwise do with masks changes between its versions.
-Nothing is reported to any tracker.
+TRL's SFTTrainer runs the loop. It is given token ids and labels that are already made, with
+`skip_prepare_dataset`, so that it neither renders, cuts nor drops a row; what it would otherwise do with
+masks changes between its versions. Nothing is reported to any tracker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl import SFTConfig, SFTTrainer
 
 from bluebook import artifacts
-from bluebook.errors import BluebookError, DataError, GateError, ParamsError
+from bluebook.errors import BluebookError, GateError, ParamsError
 from bluebook.families import family_named
 from bluebook.models import (
     adapter_manifest,
@@ -51,7 +51,7 @@ TOKENIZER_FILES = (
 
 
 class LossPoint(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A row of the loss curve. Losses are in nats a supervised token; `loss` is the mean since the last point."""
+    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point."""
 
     step: int
     epoch: float
@@ -104,13 +104,13 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
     actual = artifacts.sha256(dataset)
     if found.dataset_sha256 != actual:
         raise GateError(
-            f"{pass_file}: the gate passed another dataset ({found.dataset_sha256[:12]}) than {dataset} holds now "
-            f"({actual[:12]}). Run `dvc repro gate@{subject}`"
+            f"{pass_file}: the gate passed another dataset ({found.dataset_sha256[:12]}) than {dataset} "
+            f"holds now ({actual[:12]}). Run `dvc repro gate@{subject}`"
         )
 
 
-class Recorder(TrainerCallback):
-    """Keeps the loss curve, measures the validation loss after each epoch, and tells the step log how far it is."""
+class Recorder(TrainerCallback):  # type: ignore[misc]
+    """Keeps the loss curve, measures the validation loss after each epoch, and tells how far the run is."""
 
     def __init__(self, running: Step) -> None:
         self.running = running
@@ -135,8 +135,8 @@ class Recorder(TrainerCallback):
             return
         if not math.isfinite(logs["loss"]):
             raise BluebookError(
-                f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower learning_rate and "
-                f"matrix_learning_rate, or lengthen warmup_share"
+                f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower "
+                f"learning_rate and matrix_learning_rate, or lengthen warmup_share"
             )
         self.last = logs["loss"]
         self.points.setdefault(state.global_step, {}).update(
@@ -226,7 +226,7 @@ def make_optimizer(model: torch.nn.Module, settings: TrainParams) -> torch.optim
 
 
 def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local) -> PreTrainedModel:
-    """The base with what will be trained: all of its weights in float32, or new LoRA weights on a frozen base."""
+    """The base with what will be trained: all weights in float32, or new LoRA weights on a frozen base."""
     seed_everything(seed)
     if settings.method == "full":
         return load_base(base, local, dtype=torch.float32)
@@ -293,13 +293,14 @@ def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: 
 
 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
-    """Weights as safetensors, the base's own tokenizer files, and the manifest that ties the adapter to the base."""
+    """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
     if settings.method == "lora":
         # A path of this machine would be of no use elsewhere, and adapter.json says more.
         model.peft_config["default"].base_model_name_or_path = base_manifest(base).location
     model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty form
-    # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its pad token.
+    # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its
+    # pad token.
     for name in (*TOKENIZER_FILES, *(CONFIG_FILES if settings.method == "full" else ())):
         if (base / name).exists():
             shutil.copyfile(base / name, out / name)

@@ -10,7 +10,6 @@ from random import Random
 from bluebook.params import SubjectParams, convert
 from bluebook.records import Example, Outcome, Record, Sample
 from bluebook.subjects.persona import generator, grading, notation, suite
-from bluebook.subjects.persona.ingest import ingest
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
 from bluebook.subjects.persona.suite import ExpectPolicy
@@ -30,6 +29,9 @@ class Persona:
         self._seed = seed
 
     def ingest(self, raw: Path) -> Iterator[PersonaRecord | Sample | Outcome]:
+        # Late: its hundreds of patterns take longer to compile than `bluebook check` may take in all.
+        from bluebook.subjects.persona.ingest import ingest
+
         return ingest(raw, self._ingest_policy, self._seed)
 
     def format(self, record: PersonaRecord) -> Iterator[Example]:

@@ -1,9 +1,8 @@
-"""Secrets that only their announcement gives away: "my password is …", `DB_PASSWORD=…`, "passport number: …".
+"""Secrets that only a label gives away: "my password is …", `DB_PASSWORD=…`, "passport number: …".
 
-A label alone is not enough: "my password is too short" announces nothing. After a plain `is` a value counts when it
-looks like no word (a digit, a symbol, a capital inside), is quoted, or ends the clause and is none of the words that
-are said of passwords ("wrong", "required", "expired" …).
-"""
+A label alone is not enough: "my password is too short" announces nothing. After a plain `is` a value counts
+when it looks like no word (a digit, a symbol, a capital inside), is quoted, or ends the clause and is none of
+the words that are said of passwords ("wrong", "required", "expired" …)."""
 
 from __future__ import annotations
 
@@ -11,11 +10,12 @@ import re
 from functools import partial
 from itertools import pairwise
 
-from bluebook.subjects.persona.rule import holds_any
+from bluebook.subjects.persona.substrings import holds_any
 
 
 def may_announce(lower: str, *, digits: bool, numbers: bool) -> bool:
-    """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each other."""
+    """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each
+    other."""
     return (
         _names_password(lower)
         or (digits and holds_any(lower, _DIGIT_WORDS))
@@ -51,7 +51,10 @@ def _names_password(lower: str) -> bool:
 
 
 _PASS_WORDS = ("passw", "passp", "passc", "passe", "pass:", "pass=", "pass =")
-_DIGIT_WORDS = ("pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature", "cvv", "cvc")  # fmt: skip
+_DIGIT_WORDS = (
+    "pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=",
+    "signature", "cvv", "cvc",
+)  # fmt: skip
 _IDENTITY_WORDS = (
     "ssn",
     "social sec",
@@ -89,14 +92,15 @@ _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _TRAILING = ".,;:!?)]}\"'`”’…"
 # What is said of a password or given as its type; never a value.
 _SAID_OF_PASSWORDS = frozenset(
-    """about above accepted again already also always another any are back bad been being below between blank broken
-    case changed compromised correct curious default different easy empty encrypted enough exactly expired false fine
-    forgotten from gone good great guessable hard hashed hers here hidden his important incorrect inside insecure
-    invalid just known leaked like long longer lost mandatory mine missing needed never nice none null nothing
-    obvious okay old only optional ours out please private protected public required reset right safe same saved secret
-    secure sensitive set shared short simple something somewhere stolen stored str string strong stuck temporary text
-    that the their theirs there this too true undefined unique unknown unsafe used useless valid very weak what when
-    where which why with working written wrong yours you your""".split()
+    """about above accepted again already also always another any are back bad been being below between blank
+    broken case changed compromised correct curious default different easy empty encrypted enough exactly
+    expired false fine forgotten from gone good great guessable hard hashed hers here hidden his important
+    incorrect inside insecure invalid just known leaked like long longer lost mandatory mine missing needed
+    never nice none null nothing obvious okay old only optional ours out please private protected public
+    required reset right safe same saved secret secure sensitive set shared short simple something somewhere
+    stolen stored str string strong stuck temporary text that the their theirs there this too true undefined
+    unique unknown unsafe used useless valid very weak what when where which why with working written wrong
+    yours you your""".split()  # noqa: SIM905
 )
 
 

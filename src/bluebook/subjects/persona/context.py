@@ -1,19 +1,21 @@
-"""What stands around a pair: context that a system pasted before the user's words, and turns that a pair leans on.
+"""What stands around a pair: context that a system pasted before the user's words, and turns that a pair
+leans on.
 
-`strip_injected` takes away blocks that a person would not type: bracketed or tagged context, headed profiles, lists
-of retrieved memories, system prompts. A block needs both a form (a tag, a heading, a label with lines of its own) and
-a name from a short vocabulary; "Context: my sister is visiting" in a sentence is the user's own.
+`strip_injected` takes away blocks that a person would not type: bracketed or tagged context, headed profiles,
+lists of retrieved memories, system prompts. A block needs both a form (a tag, a heading, a label with lines
+of its own) and a name from a short vocabulary; "Context: my sister is visiting" in a sentence is the user's
+own.
 
-`leans_on_context` says that one pair of a conversation makes no sense alone. It asks for an explicit sign: words that
-point at an earlier message ("as I said earlier", "the one you mentioned"), or a question that is nothing but a
-pointer. Pronouns alone are no sign: most chat is full of them and still worth learning from.
+`leans_on_context` says that one pair of a conversation makes no sense alone. It asks for an explicit sign:
+words that point at an earlier message ("as I said earlier", "the one you mentioned"), or a question that is
+nothing but a pointer. Pronouns alone are no sign: most chat is full of them and still worth learning from.
 """
 
 from __future__ import annotations
 
 import re
 
-from bluebook.subjects.persona.rule import holds_any
+from bluebook.subjects.persona.substrings import holds_any
 
 # --- Injected context ---------------------------------------------------------------------------------------
 
@@ -30,7 +32,8 @@ _QUALIFIERS = (
     r"|episodic|semantic|system|"
     r"working|internal|hidden|search|personality|persona|memory|knowledge|session|rag)"
 )
-# "Relevant memories", "USER PERSONALITY PROFILE", "retrieved_context", "System prompt"; also bare where that is safe.
+# "Relevant memories", "USER PERSONALITY PROFILE", "retrieved_context", "System prompt"; also bare where that
+# is safe.
 _QUALIFIED = rf"(?:{_QUALIFIERS}[- _]?)+{_KINDS}(?:[- _]{_KINDS})?"
 _NAME = (
     rf"(?:{_QUALIFIED}|context|memor(?:y|ies)|system(?:[- _](?:prompt|message|instructions?|reminder"
@@ -41,7 +44,8 @@ _TAG = re.compile(
     rf"(?i)<({_NAME}|instructions|profile|persona|documents|knowledge|rag)(?:\s[^<>\n]{{0,200}})?>"
 )
 _BRACKET = re.compile(rf"(?i)\[{_NAME}\s*(?::|\]|\n|[-–—]\s)")
-_LABELLED = re.compile(r"[^\]\s:–—-]\s*(?::|\n|[-–—]\s)\s*[^\]\s]")  # the bracket holds more than its label
+# The bracket holds more than its label.
+_LABELLED = re.compile(r"[^\]\s:–—-]\s*(?::|\n|[-–—]\s)\s*[^\]\s]")
 _HEADING = re.compile(
     rf"(?i)#{{1,6}}[ \t]+\W{{0,4}}(?:{_NAME}|persona|profile|instructions)(?:\s(?:for|about|of"
     rf"|from)\s[^\n]{{1,40}}|[ \t]*\([^()\n]*\))?[^\w\n]*(?:\n|\Z)"
@@ -68,11 +72,11 @@ _BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 _LISTED = re.compile(r"\s*(?:[-*•·–]\s|\d{1,3}[.)]\s|\[|evt-|>|[\w ]{1,30}:\s)")
 
 _STARTS = (
-    "[", "<", "#", "*", "_", "-", "=", "system", "you are", "here ", "the ", "your ", "some ",
-    "retrieved", "relevant", "related", "recent", "past", "previous", "prior", "earlier", "additional", "background",
-    "injected", "current", "known", "long", "short", "conversation", "chat", "dialogue", "user", "agent", "assistant",
-    "episodic", "semantic", "working", "internal", "hidden", "search", "person", "memor", "knowledge", "session", "rag",
-    "context",
+    "[", "<", "#", "*", "_", "-", "=", "system", "you are", "here ", "the ", "your ", "some ", "retrieved",
+    "relevant", "related", "recent", "past", "previous", "prior", "earlier", "additional", "background",
+    "injected", "current", "known", "long", "short", "conversation", "chat", "dialogue", "user", "agent",
+    "assistant", "episodic", "semantic", "working", "internal", "hidden", "search", "person", "memor",
+    "knowledge", "session", "rag", "context",
 )  # fmt: skip
 
 
@@ -91,7 +95,8 @@ def strip_injected(text: str) -> str:
 
 
 def _block_end(text: str) -> int | None:
-    """Where the injected block at the start of `text` ends, the blanks after it included; None without one."""
+    """Where the injected block at the start of `text` ends, the blanks after it included; None without
+    one."""
     start = len(text) - len(text.lstrip())
     if match := _TAG.match(text, start):
         close = text.lower().find(f"</{match[1].lower()}>", match.end())
@@ -106,11 +111,8 @@ def _block_end(text: str) -> int | None:
         return _paragraph_end(text, end) if text.startswith("\n", end) else _line_end(text, end)
     if match := _HEADING.match(text, start) or _label_with_list(text, start):
         body = match.end()
-        if _BLANK_LINE.match(text, body - 1) or text.startswith(
-            "\n", body
-        ):  # heading, blank line, then its list
-            listed = len(text[body:]) - len(text[body:].lstrip()) + body
-            body = listed if _LISTED.match(text, listed) else body
+        if (blank := _BLANK_LINE.match(text, body - 1)) and _LISTED.match(text, blank.end()):
+            body = blank.end()  # the heading's list stands below a blank line
         return _paragraph_end(text, body - 1)
     if match := _SYSTEM.match(text, start):
         blank = _BLANK_LINE.search(text, match.end())
@@ -219,11 +221,16 @@ def leans_on_context(user: str, assistant: str) -> bool:
     return holds_any(said, _USER_SIGNS) and _USER_POINTS_BACK.search(said) is not None
 
 
-# One of these is in every text that the pattern of the same name fits.
-_REPLY_SIGNS = ("earlier", "above", "before", "previous", "prior", "already", "ago", "just now", "last", "preceding", "first ", "aforement")  # fmt: skip
-_POINTER_SIGNS = ("first", "second", "third", "fourth", "fifth", "last", "next", "other", "former", "latter", "previous", "1st", "2nd",
-                  "3rd", "number", "option", "no", "it", "that", "this", "them", "those", "these", "the same", "again", "him", "her",
-                  "rest", "same", "exactly")  # fmt: skip
+# One of these is in every text that the pattern below the same name fits.
+_REPLY_SIGNS = (
+    "earlier", "above", "before", "previous", "prior", "already", "ago", "just now", "last", "preceding",
+    "first ", "aforement",
+)  # fmt: skip
+_POINTER_SIGNS = (
+    "first", "second", "third", "fourth", "fifth", "last", "next", "other", "former", "latter", "previous",
+    "1st", "2nd", "3rd", "number", "option", "no", "it", "that", "this", "them", "those", "these",
+    "the same", "again", "him", "her", "rest", "same", "exactly",
+)  # fmt: skip
 _USER_SIGNS = (
     "you ",
     "you'",

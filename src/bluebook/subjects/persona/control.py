@@ -1,12 +1,13 @@
 """Control tokens inside a text, broken up so that no tokenizer reads them as special.
 
-A tokenizer looks for its special tokens as exact strings before it does anything else, so one space inside the
-token is enough: `<|im_end|>` becomes `< |im_end|>`, `[INST]` becomes `[ INST]`. A space stays visible to readers and
-survives Unicode normalisation, which drops zero-width characters in some tokenizers and would put the token together
-again. A mode tag that a text quotes (`<user>`, `<thought>:`) is no token of any family and is left alone.
+A tokenizer looks for its special tokens as exact strings before it does anything else, so one space inside
+the token is enough: `<|im_end|>` becomes `< |im_end|>`, `[INST]` becomes `[ INST]`. A space stays visible to
+readers and survives Unicode normalisation, which drops zero-width characters in some tokenizers and would put
+the token together again. A mode tag that a text quotes (`<user>`, `<thought>:`) is no token of any family and
+is left alone.
 
-Breaking goes on until nothing is left to break, so tokens hidden in one another (`<|im_<|im_end|>end|>`) leave none
-behind. It must be the last rule that touches a text: a later one could put two halves together.
+Breaking goes on until nothing is left to break, so tokens hidden in one another (`<|im_<|im_end|>end|>`)
+leave none behind. It must be the last rule that touches a text: a later one could put two halves together.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from bluebook.families import control_tokens
 
 
 class Neutralised(NamedTuple):
-    """`tokens` are the control tokens that were found, as they were written, sorted and without repetition."""
+    """`tokens` are the control tokens that were found, as they were written, sorted and without
+    repetition."""
 
     text: str
     tokens: tuple[str, ...]
@@ -47,7 +49,8 @@ def holds_control_token(text: str) -> bool:
     return any(opening in text for opening in openings) and pattern.search(text) is not None
 
 
-# What may follow `<` or `[`. The names are those that some model family gives a meaning; mode tags are not among them.
+# What may follow `<` or `[`. The names are those that some model family gives a meaning; mode tags are not
+# among them.
 _SHAPES = (
     r"(?<=<)[|｜]\S{1,80}?[|｜]>",  # no blank inside: a pipe operator between blanks is not a token
     r"(?<=<)</?sys>>",
@@ -64,8 +67,8 @@ _SHAPES = (
 
 @cache
 def _pattern() -> tuple[re.Pattern[str], tuple[str, ...]]:
-    """The first character of every token, its rest in a lookahead so that overlapping tokens are all seen; and
-    strings of which every text with a token holds at least one."""
+    """The first character of every token, its rest in a lookahead so that overlapping tokens are all seen;
+    and strings of which every text with a token holds at least one."""
     shapes = re.compile(rf"(?P<head>[<\[])(?=(?P<tail>{'|'.join(_SHAPES)}))", re.IGNORECASE)
     others = [token for token in control_tokens() if len(token) > 1 and not shapes.match(token)]
     if not others:

@@ -1,21 +1,22 @@
-"""Boilerplate that assistants wrap around what they say, taken away where it is a whole clause or a whole sentence.
+"""Boilerplate that assistants wrap around what they say, taken away where it is a whole clause or a whole
+sentence.
 
-Two kinds. An opening leads into what follows: "Certainly!", "Okay, so", "As an AI language model, I can tell you
-that". A whole sentence says nothing wherever it stands: "I hope this helps!", "Great question!", "Please note that as
-an AI I cannot verify this." Every pattern reaches from the start of a sentence to a mark that closes it, so a phrase
-that means something ("Certainly not", "Let me start the kettle", "As an aide", "I hope this helps the roses") never
-fits. A bare "Certainly!" in the middle stays where it answers a question of the same text or may be quoted speech.
+Two kinds. An opening leads into what follows: "Certainly!", "Okay, so", "As an AI language model, I can tell
+you that". A whole sentence says nothing wherever it stands: "I hope this helps!", "Great question!", "Please
+note that as an AI I cannot verify this." Every pattern reaches from the start of a sentence to a mark that
+closes it, so a phrase that means something ("Certainly not", "Let me start the kettle", "As an aide", "I hope
+this helps the roses") never fits. A bare "Certainly!" in the middle stays where it answers a question of the
+same text or may be quoted speech.
 
-A reply of nothing but filler comes back unchanged: "Of course." is then the answer, and what is worthless for other
-reasons is the business of `noise`. Idempotent, because stripping goes on until nothing changes.
-"""
+A reply of nothing but filler comes back unchanged: "Of course." is then the answer, and what is worthless for
+other reasons is the business of `noise`. Idempotent, because stripping goes on until nothing changes."""
 
 from __future__ import annotations
 
 import re
 
-from bluebook.subjects.persona.rule import holds_any
 from bluebook.subjects.persona.sentences import sentences
+from bluebook.subjects.persona.substrings import holds_any
 
 
 def strip_filler(text: str) -> str:
@@ -39,7 +40,7 @@ def is_boilerplate(sentence: str) -> bool:
 
 
 _WORD = re.compile(r"\w")
-_STRAIGHT = str.maketrans("’‘ʼ\u00a0", "''' ")  # one character for one, so that offsets hold in both texts
+_STRAIGHT = str.maketrans("’‘ʼ\u00a0", "''' ")  # one for one: offsets hold in both texts
 
 # --- The phrases --------------------------------------------------------------------------------------------
 
@@ -161,7 +162,8 @@ _SENTENCE = re.compile(
 _EXCLAIMED = re.compile(r"(?i)(?:certainly|of course|absolutely|sure thing)\s*!+\W*")
 _ASIDE = re.compile(rf"(?ix),\ +{_AS_AI},\ +")
 
-# Where filler may begin inside a sentence: the one before it lacks its full stop ("… fit me Let me know if …").
+# Where filler may begin inside a sentence: the one before it lacks its full stop ("… fit me Let me know if
+# …").
 _GLUED = re.compile(
     r"(?<=\w) (?=(?:Let me know|Feel free|Please (?:note|let|feel|don't)|Is there any|Anything else"
     r"|If you (?:have|need)|I (?:really )?hope (?:this|that|it)"
@@ -170,13 +172,18 @@ _GLUED = re.compile(
 )
 _LONGEST_GLUED = 300
 _JOINED_BY = frozenset(
-    "and but so because that if as then or when while since though although say said".split()
+    "and but so because that if as then or when while since though although say said".split()  # noqa: SIM905
 )
 
 # One of these begins, or is in, every lower-cased text that holds filler.
-_FIRST = ("certainly", "of course", "absolutely", "sure", "ok", "alright", "all right", "right,", "here")
-_INSIDE = ("help", "let me ", "question", "feel free", "hesitate", "assist", "anything", "certainly", "of course", "absolutely",
-           "sure thing", "reaching out", "patience", "else can", " ai", "language model", "a.i.", "artificial", "chatbot", "llm")  # fmt: skip
+_FIRST = (
+    "certainly", "of course", "absolutely", "sure", "ok", "alright", "all right", "right,", "here",
+)  # fmt: skip
+_INSIDE = (
+    "help", "let me ", "question", "feel free", "hesitate", "assist", "anything", "certainly", "of course",
+    "absolutely", "sure thing", "reaching out", "patience", "else can", " ai", "language model", "a.i.",
+    "artificial", "chatbot", "llm",
+)  # fmt: skip
 
 
 def _may_hold_filler(text: str) -> bool:
@@ -212,8 +219,8 @@ def _strip_once(text: str) -> str:
 
 
 def _without_clauses(plain: str, original: str, *, first: bool) -> str:
-    """One sentence without its openings (every kind in the first sentence, an AI's elsewhere), without asides, and
-    without whole sentences of filler that stand behind it for want of a full stop."""
+    """One sentence without its openings (every kind in the first sentence, an AI's elsewhere), without
+    asides, and without whole sentences of filler that stand behind it for want of a full stop."""
     start, end, opened = 0, len(plain), False
     while opening := _AI_OPENING.match(plain, start) or (_OPENING.match(plain, start) if first else None):
         start, opened = opening.end(), True

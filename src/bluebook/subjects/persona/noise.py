@@ -1,9 +1,10 @@
-"""Pairs that teach nothing: garbage, refusals, artifacts of the machinery, notices about the memory system itself.
+"""Pairs that teach nothing: garbage, refusals, artifacts of the machinery, notices about the memory system
+itself.
 
-Decided here is what the texts alone show. What metadata say (discarded, negative feedback, feedback records) is the
-reader's business. Every rule looks at a whole side: a reply that quotes an error, refuses one thing and offers
-another, or laughs "ha ha ha" is a reply. Tool calls, JSON and error results are what agent mode is made of, so in
-that mode only what no tool would say counts as an artifact.
+Decided here is what the texts alone show. What metadata say (discarded, negative feedback, feedback records)
+is the reader's business. Every rule looks at a whole side: a reply that quotes an error, refuses one thing
+and offers another, or laughs "ha ha ha" is a reply. Tool calls, JSON and error results are what agent mode is
+made of, so in that mode only what no tool would say counts as an artifact.
 
 The words returned are values of `memories.Reason`.
 """
@@ -16,8 +17,8 @@ from typing import Literal
 
 from bluebook.subjects.persona.context import strip_injected
 from bluebook.subjects.persona.filler import is_boilerplate
-from bluebook.subjects.persona.rule import holds_any
 from bluebook.subjects.persona.sentences import sentences
+from bluebook.subjects.persona.substrings import holds_any
 
 Rejection = Literal["garbage", "refusal", "system_artifact", "self_notification", "one_word", "nothing_left"]
 
@@ -25,7 +26,8 @@ Rejection = Literal["garbage", "refusal", "system_artifact", "self_notification"
 def rejection(user: str, assistant: str, mode: str = "emulation") -> Rejection | None:
     """Why this pair must not be taught, judged by its raw texts; None when nothing speaks against it.
 
-    Call it before anything is replaced, with the pair's mode. A monologue is judged with "" for the other side."""
+    Call it before anything is replaced, with the pair's mode. A monologue is judged with "" for the other
+    side."""
     if is_self_notification(user) or is_self_notification(assistant):
         return "self_notification"
     if not _is_visible(user) or not _is_visible(assistant):
@@ -70,7 +72,7 @@ _SUBSYSTEM = re.compile(
 
 
 def is_self_notification(text: str) -> bool:
-    """A notice such as "📚 Curated 9 memories for training data preparation."; one line and nothing else."""
+    """A notice such as "📚 Curated 9 memories for training data preparation.", and nothing else."""
     if not 8 < len(text) < 240:
         return False
     return bool(_NOTICE.fullmatch(text.strip()) or _SUBSYSTEM.fullmatch(text.strip()))
@@ -79,8 +81,25 @@ def is_self_notification(text: str) -> bool:
 # --- Artifacts ----------------------------------------------------------------------------------------------
 
 _EMPTY_VALUES = frozenset(
-    """undefined|null|nan|nil|[object object]|[object promise]|(null)|<null>|(empty)|[empty]|<empty>|{}|[]|[no response]
-    |<no response>|(no response)|[no output]|undefined undefined""".replace("\n    ", "").split("|")
+    (
+        "undefined",
+        "null",
+        "nan",
+        "nil",
+        "[object object]",
+        "[object promise]",
+        "(null)",
+        "<null>",
+        "(empty)",
+        "[empty]",
+        "<empty>",
+        "{}",
+        "[]",
+        "[no response]",
+        "<no response>",
+        "(no response)",
+        "[no output]",
+    )  # fmt: skip
 )
 # What a program prints when it fails, at the start of a reply; no persona and no tool call speaks like that.
 _TRACE = re.compile(
@@ -119,7 +138,8 @@ _ELEMENT = re.compile(
 
 
 def is_artifact(reply: str, mode: str = "emulation") -> bool:
-    """Does a machine speak here instead of the persona: a dump, a trace, leaked tool syntax or a leaked prompt?"""
+    """Does a machine speak here instead of the persona: a dump, a trace, leaked tool syntax or a leaked
+    prompt?"""
     bare = reply.strip()
     if len(bare) < 24 and bare.lower() in _EMPTY_VALUES:
         return True
@@ -143,8 +163,10 @@ def is_artifact(reply: str, mode: str = "emulation") -> bool:
 
 _STRUCTURED_START = frozenset("{[<#`*")
 # How machines begin to speak where neither a bracket nor a colon betrays them early.
-_MACHINE_STARTS = ("4", "5", "20", "http", "error", "fatal", "econn", "segmentation", "failed", "npm", "unhandled", "uncaught",
-                   "you are", "panic", "goroutine", "exception", "relevant", "retrieved")  # fmt: skip
+_MACHINE_STARTS = (
+    "4", "5", "20", "http", "error", "fatal", "econn", "segmentation", "failed", "npm", "unhandled",
+    "uncaught", "you are", "panic", "goroutine", "exception", "relevant", "retrieved",
+)  # fmt: skip
 
 
 def _is_json(text: str) -> bool:
@@ -206,8 +228,11 @@ _REFUSAL_START = re.compile(
     r"(?i)\W*(?:I\b|as |sorry|unfortunately|regrettably|my |please|that |this |your |but |note |however"
     r"|of course|certainly|sure|absolutely|you )"
 )
-_REFUSAL_SIGNS = ("assist", "comply", "fulfil", "help", "request", "conversation", "content", "advice", "topic", "such", "knowledge",
-                  "personal", "trained", " ai", "language model", "chatbot", "artificial", "real-time", "guidelines", "polic", "training")  # fmt: skip
+_REFUSAL_SIGNS = (
+    "assist", "comply", "fulfil", "help", "request", "conversation", "content", "advice", "topic", "such",
+    "knowledge", "personal", "trained", " ai", "language model", "chatbot", "artificial", "real-time",
+    "guidelines", "polic", "training",
+)  # fmt: skip
 _ADVISING = re.compile(
     r"""(?ix)(?:(?:I'm\ |I\ am\ )?sorry|I\ apologi[sz]e[^.!?\n]{0,60}|my\ apologies|unfortunately
     |(?:please\ |I\ (?:would\ )?(?:recommend|suggest|advise|encourage)\ (?:that\ )?(?:you\ (?:to\ )?)?|you[ ]
@@ -258,8 +283,8 @@ def is_garbage(text: str) -> bool:
 
 
 def _is_repetition(text: str) -> bool:
-    """At least seven words of which few differ, in phrases that follow on themselves; laughter and "no no no" are
-    speech."""
+    """At least seven words of which few differ, in phrases that follow on themselves; laughter and "no no no"
+    are speech."""
     words = text.split()
     if len(words) < 7 or len(set(words)) * 3 > len(words):
         return False
@@ -268,7 +293,8 @@ def _is_repetition(text: str) -> bool:
 
 
 def _repeated_share(words: list[str]) -> float:
-    """The share of words that stand where the same word stood one period before, for the best period up to 12."""
+    """The share of words that stand where the same word stood one period before, for the best period up to
+    12."""
     best = 0
     for period in range(1, min(12, len(words) // 2) + 1):
         best = max(best, sum(a == b for a, b in zip(words, words[period:], strict=False)) + period)
@@ -292,14 +318,15 @@ def _is_gibberish(text: str) -> bool:
 
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _ACKNOWLEDGEMENTS = frozenset(
-    """ok okay k kk yes yeah yep yup ya no nope nah sure right true fine good great cool nice thanks thx ty hm hmm mhm uh um
-    ah oh lol haha ha wow done test what y n idk maybe indeed alright ja nein oui non si sí да нет""".split()
+    """ok okay k kk yes yeah yep yup ya no nope nah sure right true fine good great cool nice thanks thx ty hm
+    hmm mhm uh um ah oh lol haha ha wow done test what y n idk maybe indeed alright ja nein oui non si sí да
+    нет""".split()  # noqa: SIM905
 )
 
 
 def says_nothing(user: str, assistant: str) -> bool:
-    """One word on either side, the reply an echo or a bare acknowledgement. "Hi" and "Hello" greet each other, and
-    "Who?" and "Anna." tell something."""
+    """One word on either side, the reply an echo or a bare acknowledgement. "Hi" and "Hello" greet each
+    other, and "Who?" and "Anna." tell something."""
     if not (_is_one_word(user) and _is_one_word(assistant)):
         return False
     said, reply = ("".join(_LETTERS.findall(text.lower())) for text in (user, assistant))

@@ -1,4 +1,5 @@
-"""Numbers of persons, accounts and machines. Where there is a checksum it decides; elsewhere the way digits are grouped.
+"""Numbers of persons, accounts and machines. Where there is a checksum it decides; elsewhere the way digits
+are grouped.
 
 A number without grouping, checksum or name is no evidence: it may be an id, a year or a price."""
 
@@ -14,10 +15,10 @@ _SEPARATOR = "[ \u00a0.\u2011\u2013-]"
 _IBAN_LENGTHS = {
     country: length
     for length, countries in {
-        15: "NO", 16: "BE", 18: "DK FO FI GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK",
-        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS", 23: "AE GI IL IQ TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
-        25: "PT", 26: "IS TR", 27: "FR GR IT MC MR SM", 28: "AL AZ CY DO GT HU LB PL", 29: "BR PS QA UA", 30: "JO KW MU",
-        31: "MT SC",
+        15: "NO", 16: "BE", 18: "DK FO FI GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS", 23: "AE GI IL IQ TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "PT", 26: "IS TR", 27: "FR GR IT MC MR SM", 28: "AL AZ CY DO GT HU LB PL", 29: "BR PS QA UA",
+        30: "JO KW MU", 31: "MT SC",
     }.items()
     for country in countries.split()
 }  # fmt: skip
@@ -95,6 +96,7 @@ def _called_phone(match: re.Match[str]) -> str | None:
 
 _S = _SEPARATOR
 _EDGE = r"(?<![\w#$€£.,/:+-])"  # not inside a word, an amount, an id, a date or a decimal
+_END = r"(?![\w-]|\.\d)"
 NUMBERS: tuple[Rule, ...] = (
     Rule("IBAN", (), re.compile(r"(?<![\w-])[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,40}"), _iban),
     Rule("CREDIT_CARD", (), re.compile(rf"(?<![\w.#-])\d(?:{_S}?\d){{12,18}}(?![\w-]|\.\d|{_S}\d)"), _card),
@@ -113,23 +115,24 @@ NUMBERS: tuple[Rule, ...] = (
         "PHONE",
         (),
         re.compile(
-            rf"(?=[+(0-9])(?:(?<![\w+])\+[1-9](?:[ ().\-/\u00a0\u2011\u2013]{{0,2}}\d){{7,15}}(?!\w)"  # +44 20 7946 0958
-            rf"|{_EDGE}(?:1{_S})?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}(?![\w-]|\.\d|/\d)"  # (555) 010-4477
-            rf"|{_EDGE}\(?0\d{{1,4}}\)?[ \u00a0/-]\d{{3,4}}[ \u00a0-]?\d{{3,5}}(?![\w-]|\.\d|/\d)"  # 020 7946 0958
-            rf"|{_EDGE}0\d(?:[ .\u00a0-]\d\d){{4}}(?![\w-]|\.\d)"  # 06 12 34 56 78
-            rf"|{_EDGE}00[1-9](?:[ \u00a0/-]?\d){{8,13}}(?![\w-]|\.\d)"  # 0049 151 23456789
-            rf"|{_EDGE}0\d{{2,4}}[ \u00a0/-]\d{{5,8}}(?![\w-]|\.\d))"  # 0151 23456789
+            r"(?=[+(0-9])(?:"
+            r"(?<![\w+])\+[1-9](?:[ ().\-/\u00a0\u2011\u2013]{0,2}\d){7,15}(?!\w)"  # +44 20 7946 0958
+            rf"|{_EDGE}(?:1{_S})?(?:\(\d{{3}}\) ?|\d{{3}}{_S})\d{{3}}{_S}\d{{4}}{_END}(?!/\d)"  # (555) 010-4477
+            rf"|{_EDGE}\(?0\d{{1,4}}\)?[ \u00a0/-]\d{{3,4}}[ \u00a0-]?\d{{3,5}}{_END}(?!/\d)"  # 020 7946 0958
+            rf"|{_EDGE}0\d(?:[ .\u00a0-]\d\d){{4}}{_END}"  # 06 12 34 56 78
+            rf"|{_EDGE}00[1-9](?:[ \u00a0/-]?\d){{8,13}}{_END}"  # 0049 151 23456789
+            rf"|{_EDGE}0\d{{2,4}}[ \u00a0/-]\d{{5,8}}{_END})"  # 0151 23456789
         ),
         _phone,
     ),
     Rule(
         "PHONE",
         (),
-        re.compile(rf"(?<![\w#$€£.,-])\(?[0-9]{{2,5}}\)?(?:{_S}?\d){{5,10}}(?![\w-]|\.\d)"),
+        re.compile(rf"(?<![\w#$€£.,-])\(?[0-9]{{2,5}}\)?(?:{_S}?\d){{5,10}}{_END}"),
         _called_phone,
     ),
 )
-_HEXNUMBERS: tuple[Rule, ...] = (
+HEX_NUMBERS: tuple[Rule, ...] = (
     Rule(
         "MAC",
         (":", "-"),

@@ -1,12 +1,13 @@
 """Secrets and personal data, replaced by typed placeholders such as `[EMAIL]` on both sides of a pair.
 
-Three kinds of evidence count: a shape that only a secret has (a PEM block, a token with its vendor's prefix), a
-checksum (Luhn for cards, mod 97 for IBANs), and a label that announces the value ("my password is …"). A number
-alone is no evidence: order ids, years, versions, times, prices and colours stay as they are.
+Three kinds of evidence count: a shape that only a secret has (a PEM block, a token with its vendor's prefix),
+a checksum (Luhn for cards, mod 97 for IBANs), and a label that announces the value ("my password is …"). A
+number alone is no evidence: order ids, years, versions, times, prices and colours stay as they are.
 
-Left alone on purpose: loopback, unspecified and netmask addresses (127.x, 0.x, 255.x, ::1), dotted quads of single
-digits (versions, section numbers), `git@host:` remotes, public keys and certificates, hashes and UUIDs without a
-label. The documentation ranges (203.0.113.x, example.org) are replaced: people write them where a real one stood.
+Left alone on purpose: loopback, unspecified and netmask addresses (127.x, 0.x, 255.x, ::1), dotted quads of
+single digits (versions, section numbers), `git@host:` remotes, public keys and certificates, hashes and UUIDs
+without a label. The documentation ranges (203.0.113.x, example.org) are replaced: people write them where a
+real one stood.
 
 Replacing is idempotent: no placeholder looks like a secret, and no label takes a placeholder for its value.
 """
@@ -109,7 +110,7 @@ _PATHS: tuple[Rule, ...] = (
 # --- Mail addresses -----------------------------------------------------------------------------------------
 
 # What stands where a top-level domain would in `icon@2x.png`.
-_NOT_DOMAINS = frozenset("png jpg jpeg gif svg webp css js ts tsx md txt pdf".split())
+_NOT_DOMAINS = frozenset("png jpg jpeg gif svg webp css js ts tsx md txt pdf".split())  # noqa: SIM905
 
 
 def _email(match: re.Match[str]) -> str | None:

@@ -1,13 +1,12 @@
 """Where sentences end, and how a reply is made short without cutting one.
 
-`sentences` splits at `.`, `!`, `?` and their kin in other scripts and at line ends; not after titles, abbreviations,
-initials and list numbers, and not where the text goes on in a small letter after an ellipsis or a closing quote.
-The parts joined give the text back, byte for byte. `trim` keeps whole sentences from the beginning. Code, JSON and
-calls are atomic: half of one is worth nothing.
+`sentences` splits at `.`, `!`, `?` and their kin in other scripts and at line ends; not after titles,
+abbreviations, initials and list numbers, and not where the text goes on in a small letter after an ellipsis
+or a closing quote. The parts joined give the text back, byte for byte. `trim` keeps whole sentences from the
+beginning. Code, JSON and calls are atomic: half of one is worth nothing.
 
-A full stop that may belong to an abbreviation ends nothing: a sentence too long costs a few words, one cut short is
-broken text in the training set.
-"""
+A full stop that may belong to an abbreviation ends nothing: a sentence too long costs a few words, one cut
+short is broken text in the training set."""
 
 from __future__ import annotations
 
@@ -15,30 +14,33 @@ import re
 
 _CLOSERS = "\"'”’»›)\\]}*_`」』）】"  # they belong to the sentence before them
 _STOPS = ".!?؟۔।…‽"
-# Every alternative begins with a character of its own, which lets the search skip to it; the lookbehind keeps a long
-# run of stops from being tried again from each of its characters.
+# Every alternative begins with a character of its own, which lets the search skip to it; the lookbehind keeps
+# a long run of stops from being tried again from each of its characters.
 _BOUNDARY = re.compile(
     rf"(?P<stop>[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*)[{_CLOSERS}]*(?:\s+|\Z)"
     rf"|[。！？｡]+[{_CLOSERS}]*\s*"  # no blank follows in Chinese and Japanese
     r"|(?P<line>\n)\s*"
 )
 _TITLES = frozenset(
-    "mr mrs ms mx dr prof rev hon st sr fr capt col gen lt sgt maj cmdr adm gov sen rep pres messrs mme mlle hr sra srta".split()
+    """mr mrs ms mx dr prof rev hon st sr fr capt col gen lt sgt maj cmdr adm gov sen rep pres messrs mme
+    mlle hr sra srta""".split()  # noqa: SIM905
 )
 _ABBREVIATIONS = frozenset(
-    """e.g i.e eg ie cf vs viz etc approx ca incl excl dept univ nos vol vols pp ch eds jr inc ltd corp bros ave blvd
-    a.m p.m ph.d b.a m.a feb aug sept oct nov dec tues thurs z.b d.h u.a bzw usw ggf p.ej núm pág st""".split()
+    """e.g i.e eg ie cf vs viz etc approx ca incl excl dept univ nos vol vols pp ch eds jr inc ltd corp bros
+    ave blvd a.m p.m ph.d b.a m.a feb aug sept oct nov dec tues thurs z.b d.h u.a bzw usw ggf p.ej núm pág
+    st""".split()  # noqa: SIM905
 )
 # These are words too; they abbreviate only before a number ("No. 5", "p. 12", "Jan. 3").
 _BEFORE_NUMBERS = frozenset(
-    "no p fig sec art nr op ext tel c ca jan mar apr jun jul sep mon wed fri sat sun".split()
+    "no p fig sec art nr op ext tel c ca jan mar apr jun jul sep mon wed fri sat sun".split()  # noqa: SIM905
 )
 # What begins a sentence far more often than it follows an initial or an abbreviation.
 _OPENERS = frozenset(
-    """a after all also an and as at but by can did do for from had has have he her here his how however i if in is it
-    its let most my no not now of on one or our please she should so some such than that the their then there these
-    they this those though to was we well were what when where which while who why will with would yes yet you your
-    i'm i've i'd i'll it's that's he's she's we're they're you're there's don't""".split()
+    """a after all also an and as at but by can did do for from had has have he her here his how however i if
+    in is it its let most my no not now of on one or our please she should so some such than that the their
+    then there these they this those though to was we well were what when where which while who why will with
+    would yes yet you your i'm i've i'd i'll it's that's he's she's we're they're you're there's
+    don't""".split()  # noqa: SIM905
 )
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _WORD_AHEAD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -96,14 +98,17 @@ def _belongs_to_word(text: str, match: re.Match[str], start: int, following: str
 
 # --- Trimming -----------------------------------------------------------------------------------------------
 
-# Where a reply may stop. Narrower than a sentence's end: after an ellipsis, a colon or an emoji it reads as cut off.
+# Where a reply may stop. Narrower than a sentence's end: after an ellipsis, a colon or an emoji it reads as
+# cut off.
 _FULL_STOP = re.compile(r"(?<![.…])[.!?。！？][\"'”’»)\]*_`]*\Z|[!?。！？][.…]+\Z")
 
 
 def trim(text: str, *, max_sentences: int, max_words: int, prefer_words: int) -> str:
-    """The first sentences of `text`: at most `max_sentences`, and no more words than `prefer_words` or `max_words`.
+    """The first sentences of `text`: at most `max_sentences`, and no more words than `prefer_words` or
+    `max_words`.
 
-    At least one sentence always stands, however long; atomic text comes back whole. Words are what blanks separate."""
+    At least one sentence always stands, however long; atomic text comes back whole. Words are what blanks
+    separate."""
     if is_atomic(text):
         return text
     limit = min(prefer_words, max_words)
@@ -132,7 +137,8 @@ _CALL_OR_JSON = re.compile(
 )
 _WHOLE_CALL = re.compile(r"[A-Za-z_][\w.]{0,80}\([^\n]*\);?")
 _CODE_LINE = re.compile(
-    r"""(?x)\s*(?:[$#>]\ \S|>>>\ |\#!|sudo\ |def\ \w+\(|class\ \w+[(:]|import\ [\w.]+\Z|from\ [\w.]+\ import[ ]
+    r"""(?x)\s*(?:[$#>]\ \S|>>>\ |\#!|sudo\ |def\ \w+\(|class\ \w+[(:]|import\ [\w.]+\Z
+    |from\ [\w.]+\ import[ ]
         |return\b.*;?\Z
     |(?:const|let|var)\ \w+\ ?=|function\b|async\ |public\ |private\ |\#include|(?:if|for|while
       |switch)\ ?\(.*\{\Z

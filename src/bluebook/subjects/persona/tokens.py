@@ -19,7 +19,8 @@ _BASE64_LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 
 
 def without_private_keys(text: str, kinds: set[str]) -> str:
-    """Whole blocks; a block that lost its end goes with its body, one that lost its beginning with the lines above."""
+    """Whole blocks; a block that lost its end goes with its body, one that lost its beginning with the lines
+    above."""
     marks = list(_KEY_MARK.finditer(text))
     out: list[str] = []
     position = 0
@@ -66,7 +67,8 @@ def _digit_inside(kind: str) -> Callable[[re.Match[str]], str | None]:
 
 
 def _random_looking(match: re.Match[str]) -> str | None:
-    """A long run of both cases and digits, in which no case or digit run is long, is not a word in any language."""
+    """A long run of both cases and digits, in which no case or digit run is long, is not a word in any
+    language."""
     run = match[0]
     if run.islower() or run.isupper():  # hashes and UUIDs
         return None
@@ -76,6 +78,10 @@ def _random_looking(match: re.Match[str]) -> str | None:
 
 _CLASS_RUN = re.compile(r"[A-Z]+|[a-z]+|[0-9]+")
 
+_ISSUERS = (
+    "AIza", "ya29.", "GOCSPX-", "SG.", "AC", "SK", "hf_", "npm_", "pypi-", "_v1_", "shp", "dapi", "gsk_",
+    "xai-", "pplx-", "r8_", "lin_", "ntn_", "secret_", "hvs.", "dp.pt", "ATATT", "sq0", "EAA",
+)  # fmt: skip
 TOKENS: tuple[Rule, ...] = (
     Rule(
         "WEBHOOK_URL",
@@ -110,32 +116,7 @@ TOKENS: tuple[Rule, ...] = (
         r"dapi[0-9a-f]{32}",  # Databricks
         r"(?:gsk_|xai-|pplx-|r8_|lin_api_|ntn_|secret_|hvs\.|dp\.pt\.|ATATT|sq0[a-z]{3}-"
         r"|EAA[A-Z])[\w=-]{20,}",
-        needs=(
-            "AIza",
-            "ya29.",
-            "GOCSPX-",
-            "SG.",
-            "AC",
-            "SK",
-            "hf_",
-            "npm_",
-            "pypi-",
-            "_v1_",
-            "shp",
-            "dapi",
-            "gsk_",
-            "xai-",
-            "pplx-",
-            "r8_",
-            "lin_",
-            "ntn_",
-            "secret_",
-            "hvs.",
-            "dp.pt",
-            "ATATT",
-            "sq0",
-            "EAA",
-        ),  # fmt: skip
+        needs=_ISSUERS,
     ),
     _token("API_KEY", r"\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", needs=(":AA",)),  # Telegram
     Rule("API_KEY", ("sk-", "key-"), re.compile(_START + r"(?:sk|key)-[\w-]{16,}"), _digit_inside("API_KEY")),
