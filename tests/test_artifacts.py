@@ -74,7 +74,9 @@ def test_a_sidecar_tells_inputs_parameters_and_counts(tmp_path: Path) -> None:
     source, output = tmp_path / "in", tmp_path / "out.jsonl"
     source.write_text("in")
     output.write_text("out")
-    write_sidecar(output, stage="s", inputs=[source], parameters={"k": 1}, counts={"rows": 1}, packages=["msgspec"])
+    write_sidecar(
+        output, stage="s", inputs=[source], parameters={"k": 1}, counts={"rows": 1}, packages=["msgspec"]
+    )
     told = json.loads(sidecar_path(output).read_text())
     assert told["inputs"] == {source.as_posix(): sha256(source)}
     assert told["sha256"] == sha256(output)

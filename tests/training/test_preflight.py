@@ -144,8 +144,7 @@ def test_an_unshifted_loss(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_trainers_loss_is_high_for_a_model_that_copies_its_input(
     ready: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the control stands for: logits that repeat the input are perfect for an unshifted loss, useless "
-    "for ours."""
+    """What the control stands for: repeating the input is perfect for an unshifted loss, useless here."""
     size = len(ready.tokenizer)
     shape = {"num_hidden_layers": 0, "num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 8}
     copier = Qwen3ForCausalLM(

@@ -63,8 +63,7 @@ def test_two_runs_are_the_same_bytes(base: Path, tmp_path: Path) -> None:
 
 
 def test_the_device_batch_does_not_change_the_result(base: Path, tmp_path: Path) -> None:
-    """Accumulated gradients weigh tokens, not micro-batches, so what fits a device is not part of the "
-    "identity."""
+    """Accumulated gradients weigh tokens, not micro-batches, so what fits a device decides nothing."""
     data = dataset(base, tmp_path / "data", rows=32)
     settings = msgspec.structs.replace(SETTINGS, epochs=2, optimizer="adamw", learning_rate=0.003)
     losses = []

@@ -14,27 +14,34 @@ from bluebook.subjects.persona.substrings import holds_any
 
 
 def may_announce(lower: str, *, digits: bool, numbers: bool) -> bool:
-    """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five of them near each
-    other."""
-    return (
-        _names_password(lower)
-        or (digits and holds_any(lower, _DIGIT_WORDS))
-        or (numbers and holds_any(lower, _IDENTITY_WORDS))
+    """A quick look at the lower-cased text. `digits`: it holds some; `numbers`: five near each other."""
+    return _names_password(lower) or (
+        digits
+        and (
+            holds_any(lower, _PIN_WORDS)
+            or (_has_sign(lower) and holds_any(lower, _KEY_WORDS))
+            or (numbers and holds_any(lower, _IDENTITY_WORDS))
+            or "cvv" in lower
+            or "cvc" in lower
+        )
     )
 
 
 def without_announced(text: str, kinds: set[str]) -> str:
     """`text` with every announced secret replaced; the kinds found are added to `kinds`."""
     lower = text.lower()
-    if _names_password(lower) or "pin" in lower or " code" in lower:
-        text = _AFTERWARDS.sub(
-            partial(_password_before, kinds), _PASSWORD.sub(partial(_password, kinds), text)
-        )
-    if holds_any(lower, _DIGIT_WORDS):
+    if _names_password(lower) or holds_any(lower, _PIN_WORDS):
+        text = _PASSWORD.sub(partial(_password, kinds), text)
+        text = _AFTERWARDS.sub(partial(_password_before, kinds), text)
+    if _has_sign(lower) and holds_any(lower, _KEY_WORDS):
         text = _KEY.sub(partial(_key, kinds), text)
-    if holds_any(lower, _IDENTITY_WORDS) or "cv" in lower:
+    if "cv" in lower or holds_any(lower, _IDENTITY_WORDS):
         text = _IDENTITY.sub(partial(_identity, kinds), text)
     return text
+
+
+def _has_sign(lower: str) -> bool:
+    return ":" in lower or "=" in lower or " is " in lower or " was " in lower
 
 
 def _names_password(lower: str) -> bool:
@@ -51,22 +58,12 @@ def _names_password(lower: str) -> bool:
 
 
 _PASS_WORDS = ("passw", "passp", "passc", "passe", "pass:", "pass=", "pass =")
-_DIGIT_WORDS = (
-    "pin", " code", "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=",
-    "signature", "cvv", "cvc",
-)  # fmt: skip
+_PIN_WORDS = (" pin ", "pin:", "pin=", "pin is", "pin code", "pin number", "pin no", " code")
+_KEY_WORDS = ("token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature")
 _IDENTITY_WORDS = (
-    "ssn",
-    "social sec",
-    "passport",
-    "licen",
-    "national",
-    "identity",
-    "tax id",
-    "account",
-    "routing",
+    "ssn", "social sec", "passport", "licen", "national", "identity", "tax id", "account", "routing",
     "sort code",
-)
+)  # fmt: skip
 
 _VALUE = r"""(?P<value>"[^"\n]{3,64}"|'[^'\n]{3,64}'|`[^`\n]{3,64}`|“[^”\n]{3,64}”|[^\s"'`“”]{3,128})"""
 _OWNER = r"(?:my|our|the|his|her|their|your|its|that|this)"
@@ -85,7 +82,8 @@ _PASSWORD = re.compile(
     + _VALUE
 )
 _AFTERWARDS = re.compile(
-    rf"(?i)(?P<value>[^\s\"'`]{{5,64}})(?P<label>[\"'`]? (?:is|was|as|for) {_OWNER} (?:\w+ ){{0,2}}?"
+    rf"(?i)(?<![^\s\"'`])(?P<value>[^\s\"'`]{{5,64}})"
+    rf"(?P<label>[\"'`]? (?:is|was|as|for) {_OWNER} (?:\w+ ){{0,2}}?"
     rf"(?:password|passphrase|passcode|pin)\b)"
 )
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*\]")

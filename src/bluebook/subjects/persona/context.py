@@ -194,7 +194,7 @@ _BARE_POINTER = re.compile(
     rf"""(?ix)\W*(?:(?:ok|okay|and|so|but|yes|no|well|hm+|oh|then|now|sure|great|thanks|please|i'd\ (?:like
         |take|go\ for)|i'll\ take|i\ (?:want|choose|prefer|pick))[,.!]?\ )*(?:
       (?:what|how)\ about\ (?:the\ )?{_ORDINAL}(?:\ (?:one|two|three|option|few))?s?
-    | (?:the\ )?{_ORDINAL}(?:\ (?:one|option|two|few))?s?(?:,?\ (?:please|then|again|too))?
+    | (?:the\ {_ORDINAL}(?:\ (?:one|option|two|few))?s?|{_ORDINAL}\ (?:one|option))(?:,?\ (?:please|then|again|too))?
     | (?:number|option|no\.?)\ (?:one|two|three|four|five|\d|[a-d])(?:,?\ (?:please|then))?
     | (?:can\ you\ |could\ you\ )?(?:please\ )?(?:do|try|repeat|explain|say|show|tell|give|list|send)[ ]
       (?:me\ )?(?:it|that|this|them|those|the\ same)(?:\ (?:again|too|as\ well|for|with|to|on|in|the

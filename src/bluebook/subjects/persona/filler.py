@@ -166,9 +166,9 @@ _ASIDE = re.compile(rf"(?ix),\ +{_AS_AI},\ +")
 # …").
 _GLUED = re.compile(
     r"(?<=\w) (?=(?:Let me know|Feel free|Please (?:note|let|feel|don't)|Is there any|Anything else"
-    r"|If you (?:have|need)|I (?:really )?hope (?:this|that|it)"
-    r"|Hope (?:this|that|it)|Don't hesitate|I'm (?:just |always |only )?here to|(?:I'd be "
-    r"|I'm )?[Hh]appy to (?:help|assist)|Can I (?:help|assist)|What else|As an AI)\b)"
+    r"|If you (?:have|need)|(?:I (?:really )?hope|Hope) (?:this|that|it)|Don't hesitate"
+    r"|I'm (?:just |always |only )?here to|(?:Happy|I'd be happy|I'm happy) to (?:help|assist)"
+    r"|Can I (?:help|assist)|What else|As an AI)\b)"
 )
 _LONGEST_GLUED = 300
 _JOINED_BY = frozenset(

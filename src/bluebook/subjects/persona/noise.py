@@ -80,27 +80,10 @@ def is_self_notification(text: str) -> bool:
 
 # --- Artifacts ----------------------------------------------------------------------------------------------
 
-_EMPTY_VALUES = frozenset(
-    (
-        "undefined",
-        "null",
-        "nan",
-        "nil",
-        "[object object]",
-        "[object promise]",
-        "(null)",
-        "<null>",
-        "(empty)",
-        "[empty]",
-        "<empty>",
-        "{}",
-        "[]",
-        "[no response]",
-        "<no response>",
-        "(no response)",
-        "[no output]",
-    )  # fmt: skip
-)
+_EMPTY_VALUES = (
+    "undefined", "null", "nan", "nil", "[object object]", "[object promise]", "(null)", "<null>", "(empty)",
+    "[empty]", "<empty>", "{}", "[]", "[no response]", "<no response>", "(no response)", "[no output]",
+)  # fmt: skip
 # What a program prints when it fails, at the start of a reply; no persona and no tool call speaks like that.
 _TRACE = re.compile(
     r"""(?x)(?:```\w*\s+)?(?:
@@ -237,7 +220,7 @@ _ADVISING = re.compile(
     r"""(?ix)(?:(?:I'm\ |I\ am\ )?sorry|I\ apologi[sz]e[^.!?\n]{0,60}|my\ apologies|unfortunately
     |(?:please\ |I\ (?:would\ )?(?:recommend|suggest|advise|encourage)\ (?:that\ )?(?:you\ (?:to\ )?)?|you[ ]
       (?:should|may\ want\ to|might\ want\ to)\ |it(?:'s|\ is)\ best\ to\ )
-      (?:consult(?:ing)?|seek(?:ing)?|contact(?:ing)?|speak(?:ing)?|talk(?:ing)?|reach(?:ing)?\ out|try
+      (?:see|consult(?:ing)?|seek(?:ing)?|contact(?:ing)?|speak(?:ing)?|talk(?:ing)?|reach(?:ing)?\ out|try
       (?:ing)?|ask(?:ing)?|rephras(?:e|ing)|refer(?:ring)?|check(?:ing)?)\b[^.!?\n]{0,120}
     )[^\w\n]*"""
 )

@@ -33,7 +33,18 @@ class Redacted(NamedTuple):
 def redact(text: str) -> Redacted:
     """`text` with every secret replaced by its placeholder; unchanged where there is none.
 
-    Most texts hold no secret, so a few substring tests choose the rules that could apply at all."""
+    A replacement can lay bare what it touched ("a@b.iec@d.ie"), so passes follow until one finds nothing. No
+    rule matches a placeholder: what stands outside placeholders shrinks with every pass."""
+    found: set[str] = set()
+    while True:
+        text, kinds = _pass(text)
+        if not kinds:
+            return Redacted(text, tuple(sorted(found)) if found else ())
+        found |= kinds
+
+
+def _pass(text: str) -> tuple[str, set[str]]:
+    """Every rule once. Most texts hold no secret, so substring tests choose the rules that could apply."""
     lower = text.lower()
     digits = _DIGIT.search(text) is not None
     numbers = digits and _NUMBER.search(text) is not None
@@ -47,12 +58,10 @@ def redact(text: str) -> Redacted:
         shapes += _PATHS
     if "@" in text or " dot " in lower or "dot]" in lower or "dot)" in lower:
         rest += _EMAILS
-    if digits and (text.count(":") > 1 or text.count("-") > 4):
+    if digits and (_COLONED.search(text) or text.count("-") > 4):
         rest += HEX_NUMBERS
     if numbers:
         rest += NUMBERS
-    if not (key_block or announced or shapes or rest):
-        return Redacted(text, ())
     kinds: set[str] = set()
     if key_block:
         text = without_private_keys(text, kinds)
@@ -62,11 +71,12 @@ def redact(text: str) -> Redacted:
         text = without_announced(text, kinds)
     for rule in rest:
         text = rule.apply(text, kinds)
-    return Redacted(text, tuple(sorted(kinds)))
+    return text, kinds
 
 
 _LONG_WORD = 16  # the shortest token
 _DIGIT = re.compile(r"[0-9]")
+_COLONED = re.compile(r"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:")
 # Five digits near each other: the least that any number rule below asks for.
 _NUMBER = re.compile(r"[0-9][ ().\-/\u00a0\u2011\u2013]{0,3}(?:[0-9][ ().\-/\u00a0\u2011\u2013]{0,3}){4}")
 

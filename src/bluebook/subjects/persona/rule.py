@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from bluebook.subjects.persona.substrings import holds_any
+
 
 class Rule(NamedTuple):
     """Matches of `pattern` become `[kind]`, or what `judge` makes of them; None from `judge` leaves a match
@@ -20,7 +22,7 @@ class Rule(NamedTuple):
     judge: Callable[[re.Match[str]], str | None] | None = None
 
     def apply(self, text: str, kinds: set[str]) -> str:
-        if self.needs and not any(need in text for need in self.needs):
+        if self.needs and not holds_any(text, self.needs):
             return text
 
         def replacement(match: re.Match[str]) -> str:
