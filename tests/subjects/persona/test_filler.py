@@ -112,6 +112,13 @@ MEANT = [
 ]
 
 FILLED = [
+    ("Being an AI, I would take red.", "I would take red."),
+    ("While I'm just an AI, it is red.", "It is red."),
+    ("It's important to note that it is red.", "It is red."),
+    ("It is red. I hope you find this helpful!", "It is red."),
+    ("It is red. Let me know how else I can help.", "It is red."),
+    ("It is red. I am an AI and cannot verify this.", "It is red."),
+    ("It is red. Remember, I'm just an AI.", "It is red."),
     ("Certainly! The key is red.", "The key is red."),
     ("certainly, the key is red.", "the key is red."),
     ("Of course, the key is red.", "The key is red."),

@@ -194,7 +194,8 @@ _BARE_POINTER = re.compile(
     rf"""(?ix)\W*(?:(?:ok|okay|and|so|but|yes|no|well|hm+|oh|then|now|sure|great|thanks|please|i'd\ (?:like
         |take|go\ for)|i'll\ take|i\ (?:want|choose|prefer|pick))[,.!]?\ )*(?:
       (?:what|how)\ about\ (?:the\ )?{_ORDINAL}(?:\ (?:one|two|three|option|few))?s?
-    | (?:the\ {_ORDINAL}(?:\ (?:one|option|two|few))?s?|{_ORDINAL}\ (?:one|option))(?:,?\ (?:please|then|again|too))?
+    | (?:the\ {_ORDINAL}(?:\ (?:one|option|two|few))?s?|{_ORDINAL}\ (?:one|option))
+        (?:,?\ (?:please|then|again|too))?
     | (?:number|option|no\.?)\ (?:one|two|three|four|five|\d|[a-d])(?:,?\ (?:please|then))?
     | (?:can\ you\ |could\ you\ )?(?:please\ )?(?:do|try|repeat|explain|say|show|tell|give|list|send)[ ]
       (?:me\ )?(?:it|that|this|them|those|the\ same)(?:\ (?:again|too|as\ well|for|with|to|on|in|the
@@ -232,16 +233,8 @@ _POINTER_SIGNS = (
     "the same", "again", "him", "her", "rest", "same", "exactly",
 )  # fmt: skip
 _USER_SIGNS = (
-    "you ",
-    "you'",
-    "we ",
-    "i ",
-    "earlier",
-    "above",
-    "just now",
-    "before that",
-    "previous",
-    "your ",
-    "my ",
-    "our ",
-)
+    "mention", "said", "noted", "explained", "described", "told", "discussed", "listed", "wrote", "pointed",
+    "stated", "suggest", "talked", "asked", "outlined", "recommend", "sent", "shared", "gave", "named",
+    "showed", "brought", "earlier", "previous", "prior", "preceding", "above",
+    "your last", "your first", "your list",
+)  # fmt: skip

@@ -47,14 +47,14 @@ _STRAIGHT = str.maketrans("’‘ʼ\u00a0", "''' ")  # one for one: offsets hold
 _ASSENT = r"(?:certainly|of\ course|absolutely|sure\ thing|sure)"
 _PAUSE = r"(?:\s*[!.…]+|\s*[,:]|\s*[—–]|\s+-+(?=\s))\s*+"  # what may close an opening
 _AN_AI = (
-    r"an?\ (?:(?:large|helpful|mere|simple|humble|friendly)\ )?"
+    r"(?:an?|your)\ (?:(?:large|helpful|mere|simple|humble|friendly)\ )?"
     r"(?:ai|a\.i\.|artificial\ intelligence|language\ model|llm|chatbot|virtual\ assistant"
     r"|digital\ assistant)"
     r"(?:[- ](?:powered|based))?(?:\ (?:large\ )?(?:language\ model|assistant|model|chatbot|system|program"
     r"|companion|bot))?"
     r"(?:\ (?:trained|developed|created|made|built)\ by\ [^,.!?\n]{1,40})?"
 )
-_AS_AI = rf"(?:speaking\ )?as\ {_AN_AI}"
+_AS_AI = rf"(?:(?:speaking\ )?as|being)\ {_AN_AI}"
 _LACKS = (
     r"(?:can't|cannot|can\ not|don't|do\ not|won't|am\ not|'m\ not|have\ no|lack|may\ not|might\ not|(?:'m"
     r"|am)\ unable"
@@ -63,7 +63,7 @@ _LACKS = (
 _NO_BUT = r"(?:(?!,?\ (?:but|however|though)\b)[^.!?\n])"
 _PREFACE = (
     r"(?:(?:but|so|well|however|that\ said|unfortunately|sorry|i'm\ sorry|i\ apologi[sz]e)[,.]?\ (?:but\ )?)?"
-    r"(?:(?:please\ )?(?:note|remember|keep\ in\ mind|be\ aware)\ that,?\ |i\ should\ (?:note|mention"
+    r"(?:(?:please\ )?(?:note|remember|keep\ in\ mind|be\ aware)(?:\ that\b|,),?\ |i\ should\ (?:note|mention"
     r"|add)\ that,?\ )?"
 )
 _SO_MEANS = (
@@ -81,6 +81,8 @@ _AI_OPENING = re.compile(
         (?:,?\ (?:and|so)\ I\ ?{_LACKS}\b[^.!?\n]{{0,120}}?)?(?:\s*[,;—–]|\s+-)?\ +(?:but|however|though
         |so)\b,?\ +
     | {_PREFACE}{_AS_AI}(?:\s*[,—–:]\s*|\ +(?=I\b|my\b))
+    | (?:while|(?:even\ )?though|although)\ I(?:'m|\ am)\ (?:just\ |only\ )?{_AN_AI},\ *
+    | it(?:'s|\ is)\ (?:also\ )?(?:important\ to\ note|worth\ noting)\ that\b,?\ +
     )"""
 )
 _OPENING = re.compile(
@@ -93,7 +95,9 @@ _OPENING = re.compile(
         (?:\ for\ a\ (?:moment|second|minute|bit))?{_PAUSE}
     | (?:(?:first|okay|ok|alright|so|well),?\ +)?let\ me\ (?:just\ )?(?:start|begin)\ (?:off\ )?by\ \w+ing[ ]
       (?:that\b,?|[:,])\ *
-    | here(?:'s|\ is|\ are)\ (?:what\ I(?:'ve)?\ (?:found|think|know|have|suggest|recommend|would\ suggest
+    | (?:(?:sure|okay|ok|alright),\ )?here\ you\ (?:go|are)\s*:\s*
+    | (?:(?:sure|okay|ok|alright),\ )?here(?:'s|\ is|\ are)\ (?:what\ I(?:'ve)?\ (?:found|think|know|have
+      |suggest|recommend|would\ suggest
       |came\ up\ with|can\ tell\ you)
         (?:\ (?:for\ you|so\ far|out|about\ (?:that|this|it)))?|(?:my|the|your|an)\ (?:answer|response|reply)
         (?:\ to\ your\ question)?)\s*:\s*
@@ -113,35 +117,49 @@ _ASKING = (
     r"|more)(?:\ (?:that\ )?(?:I\ can|you(?:'d|\ would)?)\ [^.!?,\n]{2,40})?"
     r"|I\ can\ (?:help|assist|be\ of)\b(?:\ (?:you|further|with|in|any|anything|else|more|other|way"
     r"|assistance|help|service|today))*"
-    r"|you(?:'d|\ would)\ like\ (?:any\ )?(?:me\ to\ (?:elaborate|clarify|explain\ further)|(?:more"
-    r"|further)\ (?:information|details|help)))"
+    r"|you(?:'d|\ would)\ like\ (?:any\ )?(?:to\ know\ more|(?:more|further)\ (?:information|details|help))"
+    r"|you(?:'d\ like|\ would\ like|\ want)\ me\ to\ (?:elaborate|clarify|explain\ further))"
 )
 _WHEN = rf"(?:if|whenever|any\ ?time|when|should)(?:\ {_ASKING})?"
 _TODAY = r"(?:\ (?:today|now|further|again|at\ all|any\ ?time|at\ any\ time|right\ now|tonight|for\ now))*"
 _REACH = (
-    r"(?:ask(?:\ me)?(?:\ (?:away|anything|any\ (?:other\ |more\ )?questions))?|reach\ (?:out|back)"
+    r"(?:ask(?:\ me)?(?:\ (?:away|anything|(?:any\ )?(?:other\ |more\ |further\ "
+    r"|follow-?up\ )?questions))?|reach\ (?:out|back)"
     r"(?:\ to\ me)?|let\ me\ know|contact\ me|get\ in\ touch|message\ me)"
 )
 
 _SENTENCE = re.compile(
     rf"""(?ix)(?:and\ |so\ |but\ |well,?\ |anyway,?\ |again,\ |please\ |please,\ )?(?:
-      (?:I\ )?(?:really\ |truly\ |sincerely\ |do\ )?hope\ (?:that\ )?(?:this|that|it|these|those|the\ above
+      (?:I\ )?(?:really\ |truly\ )?hope\ you\ (?:find|found)\ (?:this|that|it)\ (?:helpful|useful)
+    | (?:I\ )?(?:really\ |truly\ |sincerely\ |do\ )?(?:hope|trust)\ (?:that\ )?(?:this|that|it|these|those
+      |the\ above
       |my\ (?:answer|reply|response|explanation))
         (?:\ (?:information|answer|explanation|tips?|response))?\ (?:helps?|helped|was\ helpful|is\ helpful
         |has\ been\ helpful|clarifies\ things|answers?\ your\ question)
         (?:\ (?:you|out|a\ (?:bit|little|lot)|some))*
-    | (?:just\ |please\ |do\ )*let\ me\ know\ {_WHEN}{_TODAY}
+    | (?:just\ |please\ |do\ )*let\ me\ know\ (?:{_WHEN}|if\ (?:that|this|it)\ helps|how\ (?:else\ )?I\ can[ ]
+      (?:help|assist)(?:\ you)?){_TODAY}
+    | (?:I'm\ (?:always\ )?here|just\ ask)\ {_WHEN}{_TODAY}
+    | (?:was|is)\ (?:this|that)\ helpful
+    | do\ you\ have\ any\ (?:other|more|further)\ questions{_TODAY}
+    | would\ you\ like\ (?:some\ |any\ )?help\ with\ anything\ else{_TODAY}
+    | I\ can\ (?:certainly\ |definitely\ |absolutely\ )?(?:help|assist)\ (?:you\ )?with\ (?:that|this)
+    | (?:how|what)\ (?:can|may|else\ can)\ I\ (?:help|assist)(?:\ you)?\ further
+    | (?:this\ is|that's|it's)\ (?:just|only)\ my\ (?:opinion|view)\ {_AS_AI}
     | (?:just\ |please\ |always\ |you\ can\ )*(?:feel\ free|don't\ (?:ever\ )?hesitate
       |do\ not\ hesitate)\ to\ {_REACH}(?:\ {_WHEN})?{_TODAY}
     | (?:if|should)\ {_ASKING}{_TODAY},?\ (?:just\ |please\ |then\ )*(?:(?:feel\ free|don't\ hesitate
-      |do\ not\ hesitate)\ to\ {_REACH}|{_REACH}|I'm\ (?:always\ )?here(?:\ to\ help)?){_TODAY}
+      |do\ not\ hesitate)\ to\ {_REACH}|{_REACH}|I'm\ (?:always\ )?(?:here(?:\ to\ help)?|(?:happy
+      |glad)\ to\ help)){_TODAY}
     | (?:is|was)\ there\ anything\ (?:else|more)\ (?:that\ )?(?:I\ can\ (?:help|assist|do)|you(?:'d
       |\ would)?\ (?:like\ to\ (?:know|ask|discuss)|like\ help|need\ help|want\ to\ (?:know|ask)))
         (?:\ (?:you|with|for|about))*{_TODAY}
     | (?:can|may|could)\ I\ (?:help|assist)(?:\ you)?\ with\ anything\ (?:else|more){_TODAY}
-    | (?:is\ there\ )?anything\ else\ I\ can\ (?:help|assist|do)(?:\ (?:you|with|for))*{_TODAY}
+    | (?:is\ there\ )?(?:any|some)thing\ else\ (?:that\ )?I\ can\ (?:help|assist|do)(?:\ (?:you|with
+      |for))*{_TODAY}
     | (?:what|how)\ else\ (?:can|may)\ I\ (?:help|assist|do)(?:\ (?:you|with|for))*{_TODAY}
-    | I(?:'m|\ am)\ (?:(?:always|just|only|simply)\ )*here\ to\ (?:help|assist)(?:\ you)?(?:\ (?:out|with[ ]
+    | (?:I(?:'m|\ am)\ )?(?:(?:always|just|only|simply)\ )*here\ to\ (?:help|assist)(?:\ you)?(?:\ (?:out
+      |with[ ]
       (?:that|this|anything(?:\ else)?|whatever\ you\ need)|{_WHEN}))?{_TODAY}
     | (?:(?:{_ASSENT}|yes),?\ )?(?:(?:I(?:'m|\ am|'d\ be|\ would\ be|'ll\ be|\ will\ be)\ )?(?:(?:more\ than
       |very|so|only\ too)\ )?(?:happy|glad|delighted|pleased)|I(?:'d|\ would)\ love)\ to\ (?:help|assist)
@@ -152,7 +170,7 @@ _SENTENCE = re.compile(
     | (?:okay,?\ |ok,?\ |well,?\ |so,?\ |hmm+,?\ )?let\ me\ (?:just\ )?think(?:\ about\ (?:this|that|it))?
       (?:\ for\ a\ (?:moment|second|minute|bit))?
     | {_PREFACE}(?:{_AS_AI},?\ )?I(?:'m|\ am)\ (?:just\ |only\ |merely\ |simply\ |still\ )?{_AN_AI}(?:,?[ ]
-      (?:and|so)\ I\ ?{_LACKS}\b{_NO_BUT}{{0,160}})?
+      (?:and|so)\ (?:(?:I\ ?)?{_LACKS}|please)\b{_NO_BUT}{{0,160}})?
     | {_PREFACE}{_AS_AI},?\ I\ ?{_LACKS}\b{_NO_BUT}{{0,200}}
     | {_PREFACE}I\ ?{_LACKS}\b{_NO_BUT}{{0,160}}\ {_AS_AI}
     | (?:(?:that(?:'s|\ is)|what)\ an?\ )?(?:really\ |very\ )?(?:great|good|excellent|fantastic|wonderful
@@ -181,8 +199,9 @@ _FIRST = (
 )  # fmt: skip
 _INSIDE = (
     "help", "let me ", "question", "feel free", "hesitate", "assist", "anything", "certainly", "of course",
-    "absolutely", "sure thing", "reaching out", "patience", "else can", " ai", "language model", "a.i.",
-    "artificial", "chatbot", "llm",
+    "absolutely", "sure thing", "reaching out", "patience", "else can", "important to note", "worth noting",
+    "just ask", "i'm here", "elaborate", "let me know", " ai", "language model", "a.i.", "artificial",
+    "chatbot", "llm",
 )  # fmt: skip
 
 
