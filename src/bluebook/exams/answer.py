@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -24,7 +25,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from bluebook.errors import BluebookError
 from bluebook.exams.partial import Partial
-from bluebook.families import Encoded, Family, encode_prompt, encode_row, read_completion
+from bluebook.families import Encoded, Family, encode_prompt, encode_row, family_named, read_completion
+from bluebook.models import base_manifest, load_model, load_tokenizer
+from bluebook.params import Local
 from bluebook.records import Answer, ExamItem, Message
 from bluebook.steps import Step
 
@@ -58,6 +61,16 @@ class Candidate:
                 "tokenizer; set base.family in params.yaml to the family of the base"
             )
         return int(found)
+
+
+def load_candidate(name: str, base: Path, adapter: Path | None, local: Local) -> Candidate:
+    """The model of `adapter` on `base`, or the base alone, ready to be asked."""
+    return Candidate(
+        name=name,
+        model=load_model(base, adapter, local),
+        tokenizer=load_tokenizer(base),
+        family=family_named(base_manifest(base).family),
+    )
 
 
 class Loss(NamedTuple):
