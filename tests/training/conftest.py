@@ -18,7 +18,6 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
-from trl import SFTTrainer
 
 from bluebook.families import Family, encode_row, family_named
 from bluebook.models import base_manifest, load_tokenizer
@@ -28,6 +27,7 @@ from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
 from bluebook.training.rows import Row, read_rows
 from bluebook.training.train import build_trainer, prepare_model
+from bluebook.training.trainer import Trainer
 
 THINGS = ("lamp", "kettle", "ladder", "drum", "basket", "violin", "anchor", "blanket")
 PLACES = ("cellar", "attic", "harbour", "garden", "library", "kitchen")
@@ -195,7 +195,7 @@ class Ready:
         self.rows: Sequence[Row] = read_rows(
             dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family
         )
-        self.trainer: SFTTrainer = build_trainer(
+        self.trainer: Trainer = build_trainer(
             prepare_model(base, settings, seed=7, local=LOCAL),
             self.tokenizer,
             self.rows,

@@ -194,7 +194,8 @@ def test_too_few_weights_reached(ready: Ready) -> None:
     refused(ready, "overfit: after .* Gradients do not reach")
 
 
-def test_a_learning_rate_of_nothing(base: Any, tmp_path: Any) -> None:
+def test_a_learning_rate_of_nothing(base: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "OVERFIT_STEPS", 40)
     ready = Ready(
         base, tmp_path, msgspec.structs.replace(SETTINGS, learning_rate=1e-9, matrix_learning_rate=1e-9)
     )

@@ -20,7 +20,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from bluebook import artifacts
 from bluebook.errors import BluebookError, GateError, ParamsError
@@ -38,6 +38,7 @@ from bluebook.params import Local, TrainParams
 from bluebook.steps import Step, step
 from bluebook.training import optimizers, preflight
 from bluebook.training.rows import Row, mean_loss, read_rows
+from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 LOG_EVERY = 10  # steps to a point of the loss curve
@@ -161,8 +162,8 @@ def build_trainer(
     local: Local,
     scratch: Path,
     callbacks: Sequence[TrainerCallback] = (),
-) -> SFTTrainer:
-    """An SFTTrainer on rows that are already encoded; it has not started."""
+) -> Trainer:
+    """A trainer on rows that are already encoded; it has not started."""
     size = min(local.per_device_batch or settings.batch, settings.batch)
     if settings.batch % size:
         raise ParamsError(
@@ -196,7 +197,7 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
+    trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([row.features for row in rows]),
