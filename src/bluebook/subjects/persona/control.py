@@ -17,6 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 from bluebook.families import control_tokens
+from bluebook.subjects.persona.substrings import holds_any
 
 
 class Neutralised(NamedTuple):
@@ -30,7 +31,7 @@ class Neutralised(NamedTuple):
 def neutralise(text: str) -> Neutralised:
     """`text` without any control token: neither one that a family names nor one of the common shapes."""
     pattern, openings = _pattern()
-    if not any(opening in text for opening in openings):
+    if not holds_any(text, openings):
         return Neutralised(text, ())
     tokens: set[str] = set()
 
@@ -46,7 +47,7 @@ def neutralise(text: str) -> Neutralised:
 def holds_control_token(text: str) -> bool:
     """What the gate asks: would `neutralise` change anything?"""
     pattern, openings = _pattern()
-    return any(opening in text for opening in openings) and pattern.search(text) is not None
+    return holds_any(text, openings) and pattern.search(text) is not None
 
 
 # What may follow `<` or `[`. The names are those that some model family gives a meaning; mode tags are not

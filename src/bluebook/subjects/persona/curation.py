@@ -39,7 +39,7 @@ class Change(StrEnum):
     LONG_FORM = "long_form"
 
 
-class Curated(msgspec.Struct, array_like=True):
+class Curated(msgspec.Struct, array_like=True, gc=False):
     """A pair ready for a record. `whole` is the reply before trimming, where it may become a long one.
     `before_*` are the raw texts, secrets replaced, where curation changed more than that."""
 

@@ -17,8 +17,8 @@ from typing import Literal
 
 from bluebook.subjects.persona.context import strip_injected
 from bluebook.subjects.persona.filler import is_boilerplate
-from bluebook.subjects.persona.sentences import sentences
-from bluebook.subjects.persona.substrings import holds_any
+from bluebook.subjects.persona.sentences import each_sentence
+from bluebook.subjects.persona.substrings import folded, holds_any
 
 Rejection = Literal["garbage", "refusal", "system_artifact", "self_notification", "one_word", "nothing_left"]
 
@@ -75,7 +75,10 @@ def is_self_notification(text: str) -> bool:
     """A notice such as "📚 Curated 9 memories for training data preparation.", and nothing else."""
     if not 8 < len(text) < 240:
         return False
-    return bool(_NOTICE.fullmatch(text.strip()) or _SUBSYSTEM.fullmatch(text.strip()))
+    bare = text.strip()
+    if _NOTICE.fullmatch(bare):
+        return True
+    return not bare[:1].isalnum() and _SUBSYSTEM.fullmatch(bare) is not None
 
 
 # --- Artifacts ----------------------------------------------------------------------------------------------
@@ -232,11 +235,10 @@ def is_refusal(reply: str) -> bool:
     A refusal with an offer ("… but I can order you a coffee") says something and is kept."""
     if not _REFUSAL_START.match(reply):
         return False
-    lower = reply.lower()
-    if not holds_any(lower, _REFUSAL_SIGNS):
+    if not holds_any(folded(reply), _REFUSAL_SIGNS):
         return False
     refused = False
-    for sentence in sentences(reply.replace("’", "'")):
+    for sentence in each_sentence(reply.replace("’", "'")):
         bare = sentence.strip()
         if _REFUSING.fullmatch(bare) or _DISCLAIMING.fullmatch(bare):
             refused = True
@@ -268,6 +270,8 @@ def is_garbage(text: str) -> bool:
 def _is_repetition(text: str) -> bool:
     """At least seven words of which few differ, in phrases that follow on themselves; laughter and "no no no"
     are speech."""
+    if len(text) < 13:  # seven letters and six blanks
+        return False
     words = text.split()
     if len(words) < 7 or len(set(words)) * 3 > len(words):
         return False
@@ -285,7 +289,8 @@ def _repeated_share(words: list[str]) -> float:
 
 
 def _is_gibberish(text: str) -> bool:
-    vowels = text.count("a") + text.count("e") + text.count("i") + text.count("o") + text.count("u")
+    data = text.encode("utf-8", "replace")
+    vowels = len(data) - len(data.translate(None, b"aeiou"))  # a third of the time of five times `count`
     if vowels * 5 >= len(text) or not _SUSPECT.search(text):
         return "\ufffd" in text and text.count("\ufffd") * 5 > len(text)
     if _FOREIGN.search(text):  # which clusters a language allows is known here for English only

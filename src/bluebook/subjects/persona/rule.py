@@ -14,15 +14,18 @@ class Rule(NamedTuple):
     alone.
 
     `needs`: one of these substrings is in every match. Looking for them costs a tenth of the regular
-    expression."""
+    expression. `digits`: every match that counts holds so many."""
 
     kind: str
     needs: tuple[str, ...]
     pattern: re.Pattern[str]
     judge: Callable[[re.Match[str]], str | None] | None = None
+    digits: int = 0
 
-    def apply(self, text: str, kinds: set[str]) -> str:
-        if self.needs and not holds_any(text, self.needs):
+    def apply(self, text: str, kinds: set[str], where: str | None = None) -> str:
+        """`text` after this rule; the kinds found are added to `kinds`. `where`: the part of `text` that holds
+        every match, to look for `needs` in."""
+        if self.needs and not holds_any(text if where is None else where, self.needs):
             return text
 
         def replacement(match: re.Match[str]) -> str:

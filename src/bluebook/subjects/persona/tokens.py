@@ -120,12 +120,15 @@ TOKENS: tuple[Rule, ...] = (
     ),
     _token("API_KEY", r"\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", needs=(":AA",)),  # Telegram
     Rule("API_KEY", ("sk-", "key-"), re.compile(_START + r"(?:sk|key)-[\w-]{16,}"), _digit_inside("API_KEY")),
-    Rule(
-        "TOKEN",
-        ("earer ", "EARER ", "asic ", "oken "),
-        re.compile(r"(?i)(\b(?:bearer|basic|authorization:\s*token)\s+)[\w.~+/=-]{12,}"),
-        lambda match: f"{match[1]}[TOKEN]" if _DIGIT.search(match[0]) else None,
-    ),
+)
+# The one whose need is a word of its own, before the token.
+BEARER = Rule(
+    "TOKEN",
+    ("earer ", "EARER ", "asic ", "oken "),
+    re.compile(r"(?i)(\b(?:bearer|basic|authorization:\s*token)\s+)[\w.~+/=-]{12,}"),
+    lambda match: f"{match[1]}[TOKEN]" if _DIGIT.search(match[0]) else None,
+)
+SHAPELESS_TOKENS: tuple[Rule, ...] = (
     Rule("API_KEY", (), re.compile(r"(?<![\w/=&.+-])[A-Za-z0-9_-]{32,}(?![\w/=.+-]\w)"), _random_looking),
     Rule("WALLET", ("0x",), re.compile(r"\b0x[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?\b")),
     Rule("WALLET", ("bc1",), re.compile(r"\bbc1[a-z0-9]{25,62}\b")),
