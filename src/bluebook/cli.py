@@ -7,7 +7,6 @@ can read the answer from stdout; messages for people go to stderr.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bluebook.errors import BluebookError
-from bluebook.stage import QUIET
 
 if TYPE_CHECKING:
     from bluebook.records import Answer
@@ -301,8 +299,6 @@ def _reply(subject: str, prompt: str) -> Answer:
 
 def main() -> None:
     """The console entry point."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     try:
         app(prog_name="bluebook")
     except BluebookError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import json
 import math
-import os
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -44,7 +43,6 @@ def judge(
 
     Raises GateError where a rule could not be evaluated: that is no pass.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when Great Expectations is imported
     import great_expectations as gx
     import pandas as pd
 

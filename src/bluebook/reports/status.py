@@ -6,7 +6,6 @@ built. What is stale only DVC knows; it is asked in a process of its own, while 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ import msgspec
 
 from bluebook.exams.mastery import Mastery
 from bluebook.reports.inputs import GateResult, read_optional
-from bluebook.stage import QUIET
 
 Changed = dict[str, dict[str, str | dict[str, str]]]  # as `dvc status --json` says it
 
@@ -50,7 +48,6 @@ def start_dvc(root: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", "status", "--json"],
         cwd=root,
-        env=os.environ | QUIET,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
