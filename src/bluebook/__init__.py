@@ -1,5 +1,6 @@
 """Bluebook teaches a language model a structured language and proves what it has learned."""
 
+import logging
 import os
 
 # Libraries read these when they are imported, which is before any function of ours could set them.
@@ -14,3 +15,5 @@ for _name, _value in {
     "OMP_WAIT_POLICY": "PASSIVE",
 }.items():
     os.environ.setdefault(_name, _value)
+
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of a CPU kernel that nothing here uses

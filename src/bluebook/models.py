@@ -9,7 +9,6 @@ with, and loading refuses any other: an adapter on the wrong base answers nonsen
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import random
 import sys
@@ -32,7 +31,6 @@ BASE_MANIFEST = "base.json"
 ADAPTER_MANIFEST = "adapter.json"
 
 transformers_logging.disable_progress_bar()  # "Loading weights" bars in a step log help nobody
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of a CPU kernel that nothing here uses
 
 
 class BaseManifest(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
