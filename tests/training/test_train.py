@@ -122,9 +122,7 @@ def test_a_run_that_diverges_stops_and_says_so(
     from bluebook.training.train import Recorder
 
     with step("0", "Diverge") as running:
-        recorder = Recorder(running)
-        ready.trainer.add_callback(recorder)
-        recorder.trainer = ready.trainer
+        ready.trainer.add_callback(Recorder(ready.trainer, [], running))
         healthy = ready.trainer.compute_loss
         monkeypatch.setattr(ready.trainer, "compute_loss", lambda *a, **k: healthy(*a, **k) * float("nan"))
         with pytest.raises(BluebookError, match="diverged: the loss is nan at step"):

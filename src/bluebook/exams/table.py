@@ -35,12 +35,12 @@ def mastery_table(found: Mastery) -> RenderableType:
 
 def _constructs(found: Mastery) -> Table:
     title = f"{found.subject}: {found.exam or 'no exam'} {found.version} ({found.mode})"
-    table = Table(
-        title=title, title_justify="left", caption=_DOUBT, caption_justify="left", **_PLAIN
-    )
+    table = Table(title=title, title_justify="left", caption=_DOUBT, caption_justify="left", **_PLAIN)
     for heading in ("construct", "n", "accuracy", "95 % int.", "status"):
         # Eighty columns hold it all only where no figure is wrapped.
-        table.add_column(heading, justify="left" if heading in ("construct", "status") else "right", no_wrap=True)
+        table.add_column(
+            heading, justify="left" if heading in ("construct", "status") else "right", no_wrap=True
+        )
     if found.loss:
         table.add_column("loss", justify="right", no_wrap=True)
         table.add_column("base's", justify="right", no_wrap=True)

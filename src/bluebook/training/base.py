@@ -52,7 +52,6 @@ from bluebook.params import BaseParams, EmbeddedParams, Local
 from bluebook.records import Example
 from bluebook.steps import Step, step
 from bluebook.training import optimizers
-from bluebook.training.rows import IGNORED
 
 EMBEDDED_FAMILY = "qwen"
 PAD, OPEN, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -165,13 +164,10 @@ def train_language(
         rows = [torch.tensor(texts[i]) for i in indices]
         # Pads stand on the right, where a causal model never looks, so no attention mask is needed.
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad).to(placement.device)
-        labels = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORED).to(
-            placement.device
-        )
         with torch.autocast(placement.device.type, dtype=torch.bfloat16, enabled=placement.mixed):
             logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
         loss = cross_entropy(
-            logits.float().transpose(1, 2), labels[:, 1:], ignore_index=IGNORED, label_smoothing=SMOOTHING
+            logits.float().transpose(1, 2), ids[:, 1:], ignore_index=pad, label_smoothing=SMOOTHING
         )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

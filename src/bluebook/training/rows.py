@@ -75,7 +75,7 @@ def collated_loss(trainer: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, in
 
 
 def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
-    """Mean nats a supervised token over all `rows`, each token counted once; None without rows.
+    """Mean nats a supervised token over all `rows`, each token counted once, to six digits; None without rows.
 
     The trainer's own `evaluate` averages batch means, which weighs the tokens of short answers more.
     """
@@ -89,4 +89,4 @@ def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
             loss, count = batch_loss(trainer, batch)
             total, tokens = total + loss.item() * count, tokens + count
     trainer.model.train(was_training)
-    return total / max(tokens, 1)
+    return round(total / max(tokens, 1), 6)

@@ -113,11 +113,11 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
 class Recorder(TrainerCallback):  # type: ignore[misc]
     """Keeps the loss curve, measures the validation loss after each epoch, and tells how far the run is."""
 
-    def __init__(self, running: Step) -> None:
+    def __init__(self, trainer: Trainer, validation: Sequence[Row], running: Step) -> None:
+        self.trainer = trainer
+        self.validation = validation
         self.running = running
         self.points: dict[int, dict[str, float]] = {}
-        self.trainer: Any = None
-        self.validation: Sequence[Row] = ()
         self.last: float | None = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -141,7 +141,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             )
         self.last = logs["loss"]
         self.points.setdefault(state.global_step, {}).update(
-            epoch=round(state.epoch, 4), loss=logs["loss"], learning_rate=logs["learning_rate"]
+            epoch=round(state.epoch, 4), loss=round(logs["loss"], 6), learning_rate=logs["learning_rate"]
         )
 
     def curve(self) -> list[LossPoint]:
@@ -161,7 +161,6 @@ def build_trainer(
     seed: int,
     local: Local,
     scratch: Path,
-    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trainer:
     """A trainer on rows that are already encoded; it has not started."""
     size = min(local.per_device_batch or settings.batch, settings.batch)
@@ -203,7 +202,6 @@ def build_trainer(
         train_dataset=Dataset.from_list([row.features for row in rows]),
         processing_class=tokenizer,
         optimizers=(make_optimizer(model, settings), None),
-        callbacks=list(callbacks),
     )
     trainer.remove_callback(PrinterCallback)
     untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
@@ -252,30 +250,23 @@ def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: 
         rows = read_rows(dataset / "train.jsonl", tokenizer, family)
         validation = read_rows(dataset / "validation.jsonl", tokenizer, family)
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
-    with tempfile.TemporaryDirectory() as scratch, step("4.1", f"Train: {settings.method}") as running:
-        recorder = Recorder(running)
-        model = prepare_model(base, settings, seed=seed, local=local)
-        trainer = build_trainer(
-            model,
-            tokenizer,
-            rows,
-            settings,
-            seed=seed,
-            local=local,
-            scratch=Path(scratch),
-            callbacks=[recorder],
-        )
-        recorder.trainer, recorder.validation = trainer, validation
-        with step("4.2", "Preflight") as checking:
-            findings = preflight.run(
-                trainer, rows, tokenizer, family, partial(make_optimizer, settings=settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        with step("4.1", "Preflight") as running:
+            model = prepare_model(base, settings, seed=seed, local=local)
+            trainer = build_trainer(
+                model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch)
             )
-            checking.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
-        before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
-        trainer.train()
-        curve = recorder.curve()
-        running.note(f"loss {curve[-1].loss:.4f}, validation {before} -> {curve[-1].eval_loss}")
-    with step("5.1", f"Save {out}"):
+            optimizer = partial(make_optimizer, settings=settings)
+            findings = preflight.run(trainer, rows, tokenizer, family, optimizer)
+            before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
+            running.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
+        with step("4.2", f"Train: {settings.method}") as running:
+            recorder = Recorder(trainer, validation, running)
+            trainer.add_callback(recorder)
+            trainer.train()
+            curve = recorder.curve()
+            running.note(f"loss {curve[-1].loss}, validation {before} -> {curve[-1].eval_loss}")
+    with step("5.1", "Save weights, tokenizer and manifest"):
         save(model, base, out, settings)
     metrics = TrainMetrics(
         method=settings.method,
@@ -296,8 +287,9 @@ def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
     """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
     if settings.method == "lora":
-        # A path of this machine would be of no use elsewhere, and adapter.json says more.
-        model.peft_config["default"].base_model_name_or_path = base_manifest(base).location
+        config = model.peft_config["default"]
+        config.base_model_name_or_path = base_manifest(base).location  # a path of this machine helps nobody
+        config.target_modules = sorted(config.target_modules)  # peft makes a set of them, in no fixed order
     model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty form
     # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its

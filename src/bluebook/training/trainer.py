@@ -42,9 +42,12 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
         labels = inputs["labels"][:, 1:]
         counted = labels != IGNORED
         whole = model.get_base_model() if isinstance(model, PeftModel) else model
+        mask = inputs["attention_mask"]
+        if mask[:, 0].all():  # pads on the right, where causal attention never looks: no mask is less work
+            mask = None
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
             hidden = whole.base_model(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+                input_ids=inputs["input_ids"], attention_mask=mask, use_cache=False
             ).last_hidden_state[:, :-1]
             logits = whole.get_output_embeddings()(hidden[counted])
         total = cross_entropy(logits.float(), labels[counted], reduction="sum")

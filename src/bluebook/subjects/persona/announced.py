@@ -79,9 +79,7 @@ _PASS_WORDS = ("passw", "passp", "passc", "passe", "pass:", "pass=", "pass =")
 _LEADS = ("\xd0", "\xc5")  # the first bytes of Cyrillic letters and of `ł`
 _OTHERWISE = re.compile("(?i)hasł|парол")
 _PIN_WORDS = (" pin ", "pin:", "pin=", "pin is", "pin code", "pin number", "pin no")
-_KEY_WORDS = (
-    "token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature"
-)
+_KEY_WORDS = ("token", "secret", "apikey", " key", "_key", "-key", "auth", "credential", "sig=", "signature")
 _IDENTITY_WORDS = (
     "ssn", "social sec", "passport", "licen", "national", "identity", "tax id", "account", "routing",
     "sort code",

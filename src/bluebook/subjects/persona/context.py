@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from bluebook.subjects.persona.substrings import holds_any
+from bluebook.subjects.persona.substrings import folded, holds_any
 
 # --- Injected context ---------------------------------------------------------------------------------------
 
@@ -211,8 +211,9 @@ _BARE_POINTER = re.compile(
 
 def leans_on_context(user: str, assistant: str) -> bool:
     """Does this pair of a split conversation make no sense without the turns before it?"""
-    reply = assistant.lower().replace("’", "'")
-    if holds_any(reply, _REPLY_SIGNS) and _REPLY_POINTS_BACK.search(reply):
+    if holds_any(folded(assistant), _REPLY_SIGNS) and _REPLY_POINTS_BACK.search(
+        assistant.lower().replace("’", "'")
+    ):
         return True
     if len(user) > 400:
         return False

@@ -50,7 +50,7 @@ def normalise(text: str) -> bytes:
 def _other_scripts(text: str) -> bytes:
     """The same for any script. Marks belong to their letters; symbols and emoji count as what they are."""
     spoken = unicodedata.normalize("NFKC", text).casefold()
-    for odd in set(_ODD.findall(spoken)):  # few kinds, even where most characters are: `translate` asks of each
+    for odd in set(_ODD.findall(spoken)):  # few kinds of many; `translate` would ask for every one of them
         if not odd.isspace() and unicodedata.category(odd)[0] in "PC":  # punctuation, control and format
             spoken = spoken.replace(odd, "")
     plain = " ".join(_LOOSE.sub("", spoken).split())

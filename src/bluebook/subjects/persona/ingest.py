@@ -133,9 +133,7 @@ class _Run:
                 choice.mode, curated, memory.id, group, choice.source, choice.rule, pair.block
             )
             line = _encoder.encode(candidate)
-            self._pairs.add(
-                b"%b\t%b\t%06d\t%d\t%d\t%b" % (key, name, position, seq, curated.form, line)
-            )
+            self._pairs.add(b"%b\t%b\t%06d\t%d\t%d\t%b" % (key, name, position, seq, curated.form, line))
         return reason, Reason.UNKNOWN_TYPE if choice.source == "unknown" else None
 
     def _unique(self) -> Iterator[list[bytes]]:

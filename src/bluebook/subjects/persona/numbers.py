@@ -99,7 +99,13 @@ _EDGE = r"(?<![\w#$€£.,/:+-])"  # not inside a word, an amount, an id, a date
 _END = r"(?![\w-]|\.\d)"
 NUMBERS: tuple[Rule, ...] = (
     Rule("IBAN", (), re.compile(r"(?<![\w-])[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,40}"), _iban),
-    Rule("CREDIT_CARD", (), re.compile(rf"(?<![\w.#-])\d(?:{_S}?\d){{12,18}}(?![\w-]|\.\d|{_S}\d)"), _card, 13),
+    Rule(
+        "CREDIT_CARD",
+        (),
+        re.compile(rf"(?<![\w.#-])\d(?:{_S}?\d){{12,18}}(?![\w-]|\.\d|{_S}\d)"),
+        _card,
+        digits=13,
+    ),
     Rule(
         "SSN",
         ("-", "\u2011", "\u2013"),
@@ -127,14 +133,14 @@ NUMBERS: tuple[Rule, ...] = (
             rf"|{_EDGE}0\d{{2,4}}[ \u00a0/-]\d{{5,8}}{_END})"  # 0151 23456789
         ),
         _phone,
-        8,
+        digits=8,
     ),
     Rule(
         "PHONE",
         (),
         re.compile(rf"(?<![\w#$€£.,-])\(?[0-9]{{2,5}}\)?(?:{_S}?\d){{5,10}}{_END}"),
         _called_phone,
-        7,
+        digits=7,
     ),
 )
 HEX_NUMBERS: tuple[Rule, ...] = (

@@ -9,7 +9,8 @@ of neither side, belong to no pair.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+
+import msgspec
 
 from bluebook.subjects.persona.context import leans_on_context, strip_injected
 from bluebook.subjects.persona.memories import Reason
@@ -22,7 +23,7 @@ MAX_CHARACTERS = 50_000  # no writer stores a longer text; beyond it something w
 _NO_METADATA = Metadata()
 
 
-class Pair(NamedTuple):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """`said` is what the user side holds in the raw memory, `user` the same without injected context. `block`
     is true where earlier turns are part of both; `leaning` where they were added because the pair needs
     them."""

@@ -98,7 +98,7 @@ def read(data: bytes) -> Memory | Reason:
         try:
             # Decoding first makes bytes that are no UTF-8 an error even in the fields that the typed path
             # skips.
-            return checked(_decoder.decode(data.decode()))
+            return checked(_decoder.decode(data if data.isascii() else data.decode()))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # read again below, which names the reason
     value = _parse(data)
