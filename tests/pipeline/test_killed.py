@@ -42,4 +42,4 @@ def test_a_killed_run_goes_on_to_the_same_result(built: Checkout, tmp_path: Path
     assert "up to date" in victim.run("dvc", "repro").stdout
     assert victim.bytes_below(*DATA) == built.bytes_below(*DATA)
     for folder in ("data", "models", "metrics"):
-        assert not [path for path in (victim.path / folder).rglob(".*.tmp")], "a killed stage left rubbish"
+        assert not list((victim.path / folder).rglob(".*.tmp")), "a killed stage left rubbish"
