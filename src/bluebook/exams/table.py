@@ -36,14 +36,13 @@ def mastery_table(found: Mastery) -> RenderableType:
 def _constructs(found: Mastery) -> Table:
     title = f"{found.subject}: {found.exam or 'no exam'} {found.version} ({found.mode})"
     table = Table(title=title, title_justify="left", caption=_DOUBT, caption_justify="left", **_PLAIN)
-    for heading in ("construct", "n", "accuracy", "95 % int.", "status"):
-        # Eighty columns hold it all only where no figure is wrapped.
-        table.add_column(
-            heading, justify="left" if heading in ("construct", "status") else "right", no_wrap=True
-        )
-    if found.loss:
-        table.add_column("loss", justify="right", no_wrap=True)
-        table.add_column("base's", justify="right", no_wrap=True)
+    # Eighty columns hold it all; where a name is too long for them, the name is shortened and no figure.
+    table.add_column("construct", no_wrap=True)
+    for heading, width in (("n", 4), ("accuracy", 8), ("95 % int.", 9)):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    table.add_column("status", no_wrap=True, min_width=12)
+    for heading in ("loss", "base's") if found.loss else ():
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     for name, construct in found.constructs.items():
         table.add_row(name, *_figures(construct), *_loss(found, name))
     if "all" in found.loss:
