@@ -37,7 +37,7 @@ def _constructs(found: Mastery) -> Table:
     title = f"{found.subject}: {found.exam or 'no exam'} {found.version} ({found.mode})"
     table = Table(title=title, title_justify="left", caption=_DOUBT, caption_justify="left", **_PLAIN)
     # Eighty columns hold it all; where a name is too long for them, the name is shortened and no figure.
-    table.add_column("construct", no_wrap=True)
+    table.add_column("construct", no_wrap=True, max_width=24)
     for heading, width in (("n", 4), ("accuracy", 8), ("95 % int.", 9)):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     table.add_column("status", no_wrap=True, min_width=12)
