@@ -46,6 +46,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(0o644)  # some libraries write private files
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)

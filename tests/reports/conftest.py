@@ -200,8 +200,8 @@ def _write_metrics(root: Path, name: str) -> None:
             ],
         },
     )
-    write_jsonl(
-        metrics / "loss.jsonl",
+    write_json(
+        metrics / "loss.json",
         [
             {"step": step, "epoch": step / 100, "loss": 6.0 / (1 + step / 40) + 1.5, "learning_rate": 0.003}
             | ({"eval_loss": 6.1 / (1 + step / 40) + 1.7} if step % 100 == 0 else {})

@@ -124,7 +124,7 @@ def test_before_anything_is_built(tmp_path: Path) -> None:
         "metrics/sailing/mastery.json",
         "metrics/sailing/gate.json",
         "metrics/sailing/train.json",
-        "metrics/sailing/loss.jsonl",
+        "metrics/sailing/loss.json",
         "data/answers/sailing.jsonl",
         "data/records/sailing.ledger.jsonl",
         "data/records/sailing.samples.jsonl",

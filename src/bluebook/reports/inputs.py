@@ -96,7 +96,7 @@ class GateResult(msgspec.Struct, kw_only=True):
 
 
 class LossRow(msgspec.Struct, kw_only=True):
-    """One line of `loss.jsonl`; losses in nats a supervised token."""
+    """One point of `loss.json`; losses in nats a supervised token."""
 
     step: int
     epoch: float | None = None

@@ -93,7 +93,7 @@ def gather(root: Path, name: str, base: str) -> View:
         samples=list(rows_if_any(root / f"data/records/{name}.samples.jsonl", Sample)),
         gate=read_optional(metrics / "gate.json", GateResult),
         training=read_optional(metrics / "train.json", Training),
-        losses=list(rows_if_any(metrics / "loss.jsonl", LossRow)),
+        losses=read_optional(metrics / "loss.json", list[LossRow]) or [],
         holdout=_taken(metrics / "mastery.json"),
         practice=_taken(metrics / "practice.json"),
         items=chosen(items),
