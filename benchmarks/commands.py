@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+EXPORT = Path(__file__).parents[1] / "tests/subjects/ue5/fixtures/lamp.txt"
 REPLY = "<world>: The ferry is late; wait by the lamp.\n"
 # The verb's work with the waiting for DVC taken out.
 STATUS = """
@@ -51,6 +52,7 @@ def main() -> None:
         measured = {
             "bluebook --help": [*verb, "--help"],
             "bluebook check persona FILE": [*verb, "check", "persona", str(reply)],
+            "bluebook ue5 stats FILE": [*verb, "ue5", "stats", str(EXPORT)],
             "bluebook status, without DVC": ["-c", STATUS],
         }
         print(f"{'command':30} {'wall':>8} {'processor':>10}")

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,6 +101,8 @@ def write_sidecar(
     packages: Iterable[str] = (),
 ) -> None:
     """Record what `output` was made from."""
+    from importlib.metadata import version  # slow to import, and only stages come here
+
     write_json(
         sidecar_path(output),
         {

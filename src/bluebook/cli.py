@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bluebook import cli_ue5
+from bluebook.cli_input import File, read_text
 from bluebook.errors import BluebookError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich would double the time that --help takes
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_ue5.app, name="ue5")
 
 
 def known_subject(name: str) -> str:
@@ -40,17 +43,10 @@ def known_subject(name: str) -> str:
     return name
 
 
-def readable(file: Path) -> Path:
-    if str(file) != "-" and not file.is_file():
-        raise typer.BadParameter(f"{str(file)!r} is not a file")
-    return file
-
-
 SubjectName = Annotated[
     str, typer.Argument(metavar="SUBJECT", callback=known_subject, help="Such as persona.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
-File = Annotated[Path, typer.Argument(callback=readable, help="A file, or - for stdin.")]
 Existing = typer.Option(exists=True, dir_okay=False)
 
 
@@ -87,7 +83,7 @@ def check(subject: SubjectName, file: File, json: Json = False) -> None:
     from bluebook.records import encode
 
     judge = _load(subject)
-    text = _read(file)
+    text = read_text(file)
     findings, constructs = _findings(judge, text)
     if json:
         told = {
@@ -152,7 +148,7 @@ def ask(
     from bluebook.records import encode
 
     judge = _load(subject)
-    answer = _reply(subject, _read(Path("-")) if prompt == "-" else prompt)
+    answer = _reply(subject, read_text(Path("-")) if prompt == "-" else prompt)
     findings, _ = _findings(judge, answer.text)
     if json:
         told = {
@@ -237,19 +233,6 @@ def _load(name: str) -> Subject:
     from bluebook import params, subjects
 
     return subjects.load(name, params.load())
-
-
-def _read(file: Path) -> str:
-    """A text file, or stdin for `-`, as UTF-8, its last newline left out."""
-    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise BluebookError(
-            f"{file}:{line}: not UTF-8 at byte {error.start}; save the text as UTF-8"
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _findings(judge: Subject, text: str) -> tuple[list[Diagnostic], dict[str, int]]:

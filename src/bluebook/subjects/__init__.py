@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from bluebook.errors import BluebookError
-from bluebook.params import Params
-from bluebook.subjects.subject import Subject
+
+if TYPE_CHECKING:  # commands that need no subject's settings start without them
+    from bluebook.params import Params
+    from bluebook.subjects.subject import Subject
 
 # Name -> the module that defines `create`; imported only when asked for, so that commands start fast.
 SUBJECTS: dict[str, str] = {

@@ -1,0 +1,105 @@
+"""`bluebook ue5 …`: Unreal Blueprints, from exports to the language and back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bluebook.cli_input import File, read_bytes, read_text
+from bluebook.errors import BluebookError
+
+app = typer.Typer(help="Unreal Blueprints: exports, the language, pictures.", no_args_is_help=True)
+
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", dir_okay=False, help="The text is written here; else to stdout.")
+]
+
+
+@app.command("stats")
+def ue5_stats(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", exists=True, help="Exports, or folders of them (all files below)."),
+    ],
+) -> None:
+    """Count what exports hold, a JSON line each. Exit 1 when one is refused; warnings alone exit 0.
+
+    bluebook ue5 stats graph.txt
+
+    bluebook ue5 stats exports/ > stats.jsonl
+    """
+    from bluebook.records import encode
+    from bluebook.subjects.ue5.stats import files_below, stats
+
+    refused = False
+    for path in files_below(paths):
+        line = stats(path)
+        refused |= "error" in line
+        print(encode(line).decode(), flush=True)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command("to-dsl")
+def to_dsl(
+    file: File,
+    out: Out = None,
+    layout: Annotated[bool, typer.Option("--layout", help="Keep positions and comments too.")] = False,
+) -> None:
+    """Write an Unreal export in the Blueprint language.
+
+    What the language cannot say is listed on stderr by name, with exit 1; the rest is written all the same.
+
+    bluebook ue5 to-dsl graph.txt -o graph.bp
+    """
+    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.from_export import to_program
+    from bluebook.subjects.ue5.printing import print_program
+    from bluebook.subjects.ue5.reading import parse_export
+
+    export = parse_export(read_bytes(file), file)
+    found = to_program(export, declared(), layout=layout)
+    for warning in export.warnings:
+        print(f"{file}:{warning.line}: {warning.text}", file=sys.stderr)
+    _translated(print_program(found.program) + "\n", out, file, found.unexpressed)
+
+
+@app.command("to-clipboard")
+def to_clipboard(file: File, out: Out = None) -> None:
+    """Write a text in the Blueprint language as what Unreal's editor pastes.
+
+    What a paste cannot hold is listed on stderr by name, with exit 1; the rest is written all the same. What
+    the Blueprint must have already, such as variables, is told on stderr too.
+
+    bluebook ue5 to-clipboard graph.bp -o paste.txt
+    """
+    from bluebook.subjects.subject import ParseError
+    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.language import parse
+    from bluebook.subjects.ue5.to_clipboard import to_clipboard
+
+    try:
+        program = parse(read_text(file))
+    except ParseError as error:
+        raise BluebookError(f"{file}: {error}") from error
+    found = to_clipboard(program, declared())
+    for note in found.notes:
+        print(f"{file}: note: {note}", file=sys.stderr)
+    _translated(found.text, out, file, found.unexpressed)
+
+
+def _translated(text: str, out: Path | None, file: Path, unexpressed: list[str]) -> None:
+    """Write a translation and name what it lacks; exit 1 where it lacks something."""
+    from bluebook.artifacts import atomic_writer
+
+    raw = text.encode("utf-8", "replace")
+    if out is None:
+        sys.stdout.buffer.write(raw)
+    else:
+        with atomic_writer(out) as stream:
+            stream.write(raw)
+    for what in unexpressed:
+        print(f"{file}: not expressed: {what}", file=sys.stderr)
+    raise typer.Exit(1 if unexpressed else 0)
