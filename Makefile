@@ -23,7 +23,7 @@ TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--retries 1 --extra-index-ur
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Bluebook needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_INDEX) --constraint requirements.lock $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(TORCH_INDEX) $(TORCH)
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

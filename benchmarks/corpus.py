@@ -14,6 +14,7 @@ import random
 import resource
 import time
 from collections.abc import Iterator
+from itertools import accumulate
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -25,7 +26,7 @@ from bluebook.corpus.export import export, messages_of
 from bluebook.families import ChatTokenizer, chat_template, encode_row, family_named
 from bluebook.records import Example, Origin, Record
 from bluebook.subjects.persona import Persona
-from bluebook.subjects.persona.ingest import IngestPolicy
+from bluebook.subjects.persona.memories import IngestPolicy
 
 WORDS = 20_000  # different ones
 PROMPT, REPLY = (8, 60), (3, 40)  # words
@@ -50,11 +51,11 @@ def rows(count: int, rng: random.Random) -> list[Ready]:
     letters = "etaoinshrdlcumwfgypb"
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(WORDS)]
     # Word frequencies fall as 1 / rank, as they do in any language (Zipf).
-    weights = [1 / rank for rank in range(1, WORDS + 1)]
+    weights = list(accumulate(1 / rank for rank in range(1, WORDS + 1)))
     texts: list[tuple[list[str], list[str]]] = []
     for number in range(count):
-        prompt = rng.choices(words, weights, k=rng.randint(*PROMPT))
-        reply = rng.choices(words, weights, k=rng.randint(*REPLY))
+        prompt = rng.choices(words, cum_weights=weights, k=rng.randint(*PROMPT))
+        reply = rng.choices(words, cum_weights=weights, k=rng.randint(*REPLY))
         if number > 20 and number % 20 < 2:
             prompt, reply = (list(side) for side in rng.choice(texts))
             if number % 20:

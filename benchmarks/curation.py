@@ -1,6 +1,6 @@
 """How fast memories are curated from a pack, and whether memory stays flat. Prints figures by name.
 
-    python benchmarks/curation.py                     speed at 10^5, peak memory at 10^4, 10^5 and 10^6 memories
+    python benchmarks/curation.py                     peak memory and speed at 10^4, 10^5 and 10^6 memories
     python benchmarks/curation.py --pack PACK.jsonl   the same with a pack of your own, repeated and perturbed
     python benchmarks/curation.py --sizes 10000       fewer sizes
 
@@ -138,7 +138,7 @@ def memory(rng: random.Random, number: int) -> dict[str, Any]:
 
 
 def lines(base: list[dict[str, Any]], size: int) -> Iterator[str]:
-    """`size` pack lines: the base over and over, each round with words of its own so that few are duplicates."""
+    """`size` pack lines: the base over and over, each round with words of its own against duplicates."""
     for number in range(size):
         entry = base[number % len(base)]
         round_, changed = number // len(base), dict(entry)
@@ -157,13 +157,11 @@ def lines(base: list[dict[str, Any]], size: int) -> Iterator[str]:
 
 
 def policy() -> IngestPolicy:
-    return convert(
-        yaml.safe_load(PARAMS.read_text("utf-8"))["subjects"]["persona"]["ingest"], IngestPolicy, PARAMS
-    )
+    return convert(params.load().subject("persona").ingest, IngestPolicy, params.PARAMS)
 
 
 def peak_mib() -> float:
-    """This process's own peak. `ru_maxrss` would do, but Linux hands it on from the process that started this one."""
+    """This process's own peak; on Linux `ru_maxrss` is handed on from the process that started this one."""
     status = Path("/proc/self/status")
     if status.exists():
         return (

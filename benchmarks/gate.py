@@ -2,10 +2,11 @@
 
 python benchmarks/gate.py [--rows 200000] [--runs 3]
 
-Run it in the root of the repository. The process is measured by the wall clock and by its own CPU time, because
-on a busy machine only the second says what the gate needs. Rows are about as long as curated memories, one in
-twenty of them validates, and 1000 exam items are held against them. The parts are: reading the files, what the
-rules share (normalising), every rule by name, and Great Expectations on the columns that the rules have filled.
+Run it in the root of the repository. The process is measured by the wall clock and by its own CPU time,
+because on a busy machine only the second says what the gate needs. Rows are about as long as curated
+memories, one in twenty of them validates, and 1000 exam items are held against them. The parts are: reading
+the files, what the rules share (normalising), every rule by name, and Great Expectations on the columns that
+the rules have filled.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ TAGS = (("<thought>", "<world>"), ("<user>", "<assistant>"), ("<instruction>", "
 WORDS = 20_000  # different ones
 PROMPT, REPLY = (6, 40), (5, 40)  # words
 VALIDATION = 20  # one row in so many
+NUMBERS = 5  # one row in so many holds digits
 ITEMS = 1000
 SUBJECT = "persona"
 
@@ -62,7 +64,8 @@ def write_dataset(root: Path, rows: int) -> None:
     examples, items = [], []
     for number in range(rows + ITEMS):
         ask, answer = TAGS[number % 3]
-        prompt, response = f"{ask}: {text(*PROMPT)} {number}?", f"{answer}: {text(*REPLY)} {number}."
+        told = f" {number}" if number % NUMBERS == 0 else ""
+        prompt, response = f"{ask}: {text(*PROMPT)}{told}?", f"{answer}: {text(*REPLY)}{told}."
         if number >= rows:
             items.append(
                 ExamItem(

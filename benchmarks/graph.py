@@ -64,7 +64,9 @@ def _stages(folder: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cold", action="store_true", help="measure the cold run as well (minutes)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -14,26 +14,14 @@ import msgspec
 
 from bluebook import params
 from bluebook.artifacts import sha256, write_sidecar
-from bluebook.exams.answer import Candidate, Loss, answer, reference_losses
+from bluebook.exams.answer import Loss, answer, load_candidate, reference_losses
 from bluebook.exams.items import read_items
 from bluebook.exams.partial import Partial
-from bluebook.families import family_named
-from bluebook.models import base_manifest, load_model, load_tokenizer
-from bluebook.params import Local
 from bluebook.records import Answer, ReferenceLoss, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
 
 BASE = Path("models/base")
-
-
-def load(name: str, adapter: Path | None, local: Local) -> Candidate:
-    return Candidate(
-        name=name,
-        model=load_model(BASE, adapter, local),
-        tokenizer=load_tokenizer(BASE),
-        family=family_named(base_manifest(BASE).family),
-    )
 
 
 def with_losses(found: Answer, adapter: Mapping[str, Loss], base: Mapping[str, Loss]) -> Answer:
@@ -52,7 +40,7 @@ def main(name: str) -> None:
     out = Path(f"data/answers/{name}.jsonl")
     items = read_items(exams, holdout, exam.max_items)
     with step("6.1", f"Load {adapter}") as running:
-        candidate = load(f"{name}@{sha256(adapter)[:12]}", adapter, local)
+        candidate = load_candidate(f"{name}@{sha256(adapter)[:12]}", BASE, adapter, local)
         running.note(candidate.name)
     partial = Partial(Path(f"logs/answers/{name}.jsonl"), f"{candidate.name} {exam.max_new_tokens}")
     with step("6.2", f"Ask {len(items)} exam items") as running:
@@ -71,7 +59,7 @@ def main(name: str) -> None:
         del candidate
         gc.collect()  # two large models at once would not fit
         untrained = reference_losses(
-            load("base", None, local), items, batch=local.answer_batch, running=running
+            load_candidate("base", BASE, None, local), items, batch=local.answer_batch, running=running
         )
     write_jsonl(out, (with_losses(found, adapted, untrained) for found in answers))
     write_sidecar(

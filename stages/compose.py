@@ -72,19 +72,21 @@ def main(name: str) -> None:
         )
         write_jsonl(examples, composed.examples)
         write_jsonl(holdout, composed.holdout)
+        write_jsonl(examples.with_suffix(".dropped.jsonl"), composed.dropped)
         running.note(
             f"{len(composed.examples)} examples, {len(composed.holdout)} holdout items, "
             f"{len(composed.dropped)} dropped"
         )
     write_json(Path(f"metrics/{name}/compose.json"), composed.counts)
-    write_sidecar(
-        examples,
-        stage="compose",
-        inputs=[records, lessons, exams],
-        parameters={"seed": settings.seed, "compose": mine.compose},
-        counts=composed.counts,
-        packages=["rensa"],
-    )
+    for output in (examples, holdout):
+        write_sidecar(
+            output,
+            stage="compose",
+            inputs=[records, lessons, exams],
+            parameters={"seed": settings.seed, "compose": mine.compose},
+            counts=composed.counts,
+            packages=["rensa"],
+        )
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from bluebook import params, subjects
 from bluebook.artifacts import sha256, write_json
 from bluebook.errors import GateError
 from bluebook.gates import report as told
-from bluebook.gates.dataset import program_of, read_dataset
+from bluebook.gates.dataset import read_dataset
 from bluebook.gates.run import run_gate
 from bluebook.records import write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
+from bluebook.subjects.subject import program_of
 
 
 def main(name: str) -> None:

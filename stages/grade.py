@@ -14,10 +14,10 @@ from rich.console import Console
 
 from bluebook import params, subjects
 from bluebook.artifacts import write_json, write_sidecar
-from bluebook.exams.grade import grade_exam
+from bluebook.exams.grade import GradedExam, grade_exam
 from bluebook.exams.items import read_items
 from bluebook.exams.table import mastery_table
-from bluebook.records import Answer, Example, read_jsonl, write_jsonl
+from bluebook.records import Answer, Example, Grade, read_jsonl, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
 
@@ -35,7 +35,7 @@ def main(name: str) -> None:
     kinds = {item.id: item.kind for item in items}
     answers = list(read_jsonl(written, Answer))
     train = [example for example in read_jsonl(examples, Example) if example.split == "train"]
-    graded = {}
+    graded: dict[str, GradedExam] = {}
     for number, kind in enumerate(METRICS, 4):
         with step(f"6.{number}", f"Grade the {kind} exam") as running:
             graded[kind] = grade_exam(
@@ -47,8 +47,9 @@ def main(name: str) -> None:
             )
             running.note(f"{len(graded[kind].grades)} answers")
     with step("7.1", "Add up mastery"):
-        grades = [grade for exam in graded.values() for grade in exam.grades]
-        write_jsonl(out, sorted(grades, key=lambda grade: grade.item))
+        grades: list[Grade] = [grade for exam in graded.values() for grade in exam.grades]
+        grades.sort(key=lambda grade: grade.item)
+        write_jsonl(out, grades)
         for kind, exam in graded.items():
             write_json(Path(f"metrics/{name}/{METRICS[kind]}.json"), exam.mastery)
     write_sidecar(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bluebook import params
 from bluebook.artifacts import atomic_folder, write_json, write_sidecar
-from bluebook.records import write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
 from bluebook.training.train import require_pass, train
@@ -18,7 +17,11 @@ from bluebook.training.train import require_pass, train
 def main(name: str) -> None:
     settings = params.load()
     mine = settings.subject(name).train
-    dataset, pass_file, base = Path(f"data/datasets/{name}"), Path(f"data/gates/{name}.json"), Path("models/base")
+    dataset, pass_file, base = (
+        Path(f"data/datasets/{name}"),
+        Path(f"data/gates/{name}.json"),
+        Path("models/base"),
+    )
     with step("2.0", f"The gate's pass-file {pass_file}"):
         require_pass(pass_file, name, dataset)
     with atomic_folder(Path(f"models/adapters/{name}")) as folder:
@@ -31,7 +34,7 @@ def main(name: str) -> None:
             counts={"rows": trained.metrics.rows, "steps": trained.metrics.steps},
             packages=("torch", "transformers", "trl", "peft"),
         )
-    write_jsonl(Path(f"metrics/{name}/loss.jsonl"), trained.curve)
+    write_json(Path(f"metrics/{name}/loss.json"), trained.curve)
     write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
 
 

@@ -56,6 +56,10 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script, str(file)], check=False, env=os.environ)
     assert done.returncode == -signal.SIGKILL
     assert file.read_bytes() == b"old"
+    with atomic_writer(file) as out:
+        out.write(b"new")
+    assert file.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_the_hash_of_a_folder_sees_names_and_contents_but_not_sidecars(tmp_path: Path) -> None:
@@ -74,7 +78,9 @@ def test_a_sidecar_tells_inputs_parameters_and_counts(tmp_path: Path) -> None:
     source, output = tmp_path / "in", tmp_path / "out.jsonl"
     source.write_text("in")
     output.write_text("out")
-    write_sidecar(output, stage="s", inputs=[source], parameters={"k": 1}, counts={"rows": 1}, packages=["msgspec"])
+    write_sidecar(
+        output, stage="s", inputs=[source], parameters={"k": 1}, counts={"rows": 1}, packages=["msgspec"]
+    )
     told = json.loads(sidecar_path(output).read_text())
     assert told["inputs"] == {source.as_posix(): sha256(source)}
     assert told["sha256"] == sha256(output)

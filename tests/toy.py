@@ -17,7 +17,7 @@ import msgspec
 
 from bluebook.params import SubjectParams
 from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Sample
-from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, RowRule, Suite
+from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, RowRule, Subject, Suite
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
 LARGEST = 99
@@ -95,7 +95,7 @@ class _Parser:
         return Node(word, (left, right), column)
 
 
-def create(params: SubjectParams, *, seed: int) -> Prefix:
+def create(params: SubjectParams, *, seed: int) -> Subject:
     return Prefix()
 
 
@@ -103,8 +103,8 @@ class Prefix:
     """The toy as a `Subject`."""
 
     name = "prefix"
-    grammar = None
-    record_type = ToyRecord
+    grammar: str | None = None
+    record_type: type[Record] = ToyRecord
 
     def ingest(self, raw: Path) -> Iterator[Record | Sample | Outcome]:
         outcomes = []
@@ -122,8 +122,7 @@ class Prefix:
             outcomes.append(Outcome(path=path, original_id=None, outcome="kept", reason=None, pairs=1))
         yield from outcomes
 
-    def format(self, record: Record) -> Iterator[Example]:
-        assert isinstance(record, ToyRecord)
+    def format(self, record: ToyRecord) -> Iterator[Example]:
         yield self.example(self.parse(record.program), "record")
 
     def parse(self, text: str) -> Node:

@@ -6,6 +6,7 @@ from run to run (clock, path of the checkout, machine), so that two clean clones
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -21,7 +22,7 @@ import msgspec
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_rubbish(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
@@ -39,17 +40,30 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder that appears at `path` whole or not at all; what stood there before is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_rubbish(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     temporary.chmod(0o755)
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(0o644)  # some libraries write private files
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _clear_rubbish(path: Path) -> None:
+    """Make the parent, and remove what a writer of `path` that was killed has left there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def write_json(path: Path, value: object) -> None:

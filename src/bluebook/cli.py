@@ -7,7 +7,6 @@ can read the answer from stdout; messages for people go to stderr.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,7 +16,6 @@ import typer
 from bluebook import cli_ue5
 from bluebook.cli_input import File, read_text
 from bluebook.errors import BluebookError
-from bluebook.stage import QUIET
 
 if TYPE_CHECKING:
     from bluebook.records import Answer
@@ -119,9 +117,14 @@ def grade(
     bluebook grade persona --exam data/holdout/persona.jsonl --answers data/answers/persona.jsonl
     """
     from bluebook.exams.grade import grade_exam
-    from bluebook.records import Answer, ExamItem, encode, read_jsonl
+    from bluebook.records import Answer, ExamItem, Example, encode, read_jsonl
 
-    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), list(read_jsonl(answers, Answer)))
+    # The baselines answer from what a model was trained on; without examples here there are none.
+    examples = Path(f"data/examples/{subject}.jsonl")
+    train = [e for e in read_jsonl(examples, Example) if e.split == "train"] if examples.exists() else []
+    graded = grade_exam(
+        _load(subject), list(read_jsonl(exam, ExamItem)), list(read_jsonl(answers, Answer)), train
+    )
     if json:
         print(encode({"mastery": graded.mastery, "grades": graded.grades}).decode())
         return
@@ -253,23 +256,18 @@ def _reply(subject: str, prompt: str) -> Answer:
     import tempfile
 
     from bluebook import params
-    from bluebook.exams.answer import Candidate, answer
+    from bluebook.exams.answer import answer, load_candidate, messages
     from bluebook.exams.partial import Partial
-    from bluebook.families import family_named
-    from bluebook.models import base_manifest, load_model, load_tokenizer
+    from bluebook.families import refusal
     from bluebook.records import ExamItem
     from bluebook.steps import Step
 
-    adapter = Path(f"models/adapters/{subject}")
-    candidate = Candidate(
-        name=subject,
-        model=load_model(BASE, adapter, params.load_local()),
-        tokenizer=load_tokenizer(BASE),
-        family=family_named(base_manifest(BASE).family),
-    )
+    candidate = load_candidate(subject, BASE, Path(f"models/adapters/{subject}"), params.load_local())
     item = ExamItem(
         id="ask", exam="ask", version="0", kind="practice", prompt=prompt, reference="", constructs=[]
     )
+    if (why := refusal(candidate.family, messages(item))) is not None:
+        raise BluebookError(f"the prompt cannot be put to this model unchanged: {why}")
     with tempfile.TemporaryDirectory() as scratch:
         [found] = answer(
             candidate,
@@ -284,8 +282,6 @@ def _reply(subject: str, prompt: str) -> Answer:
 
 def main() -> None:
     """The console entry point."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     try:
         app(prog_name="bluebook")
     except BluebookError as error:

@@ -1,9 +1,9 @@
 """Bases, adapters and the machine they run on.
 
-`models/base/` always holds the config, the tokenizer and `base.json`. The weights lie there too when the base was built
-here; a base from a hub or a folder keeps its weights where they are, and the manifest says exactly which ones. An
-adapter's `adapter.json` names the base, tokenizer and chat template it was trained with, and loading refuses any other:
-an adapter on the wrong base answers nonsense without an error.
+`models/base/` always holds the config, the tokenizer and `base.json`. The weights lie there too when the
+base was built here; a base from a hub or a folder keeps its weights where they are, and the manifest says
+exactly which ones. An adapter's `adapter.json` names the base, tokenizer and chat template it was trained
+with, and loading refuses any other: an adapter on the wrong base answers nonsense without an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class BaseManifest(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     """`base.json`: which weights the base consists of."""
 
     source: Literal["embedded", "folder", "hub"]
-    location: str  # hub name, folder relative to the repository, or `.` where the weights lie beside this file
+    location: (
+        str  # hub name, folder relative to the repository, or `.` where the weights lie beside this file
+    )
     revision: str | None
     family: str
     model_type: str
@@ -85,7 +87,11 @@ def _place(device: str, dtype: str) -> Placement:
     if dtype == "bfloat16":
         held = torch.bfloat16
     mixed = dtype == "bfloat16" or (dtype == "auto" and native)
-    print(f"device: {wanted} ({name}), weights in {str(held).removeprefix('torch.')}", file=sys.stderr, flush=True)
+    print(
+        f"device: {wanted} ({name}), weights in {str(held).removeprefix('torch.')}",
+        file=sys.stderr,
+        flush=True,
+    )
     return Placement(chosen, held, mixed)
 
 
@@ -94,8 +100,8 @@ def _only_card(asked: str, index: int) -> torch.device:
     count = torch.cuda.device_count()
     if index >= count:
         raise BluebookError(
-            f"local.yaml: device {asked!r} is not there; torch sees {count} CUDA or ROCm devices. Set device to one of "
-            f"them, to cpu, or to auto"
+            f"local.yaml: device {asked!r} is not there; torch sees {count} CUDA or ROCm devices. Set "
+            f"device to one of them, to cpu, or to auto"
         )
     if count > 1 and "WORLD_SIZE" not in os.environ:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
@@ -107,8 +113,8 @@ def _only_card(asked: str, index: int) -> torch.device:
 def place(local: Local) -> Placement:
     """The device and type that `local.yaml` asks for; says on stderr which they are.
 
-    `auto` takes what exists. A device that is named and not there is a BluebookError: nobody wants to find out after a
-    night that the run was on the CPU.
+    `auto` takes what exists. A device that is named and not there is a BluebookError: nobody wants to find
+    out after a night that the run was on the CPU.
     """
     if local.threads:
         torch.set_num_threads(local.threads)
@@ -137,8 +143,11 @@ def base_manifest(folder: Path) -> BaseManifest:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a base or adapter folder. Nothing is added to it; without a pad token it pads with its end token,
-    which is safe here because pads are masked by position, never by their id."""
+    """The tokenizer of a base or adapter folder; nothing is added to it.
+
+    Without a pad token it pads with its end token. That is safe here: pads are masked by position, never by
+    their id.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -149,7 +158,9 @@ def weights_sha256(folder: Path) -> str:
     """Hash of a folder's safetensors files, by name and content. Raises DataError where there are none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise DataError(folder, None, "expected weights as *.safetensors; found none. Convert the model first")
+        raise DataError(
+            folder, None, "expected weights as *.safetensors; found none. Convert the model first"
+        )
     return hashlib.sha256("".join(f"{file.name}\0{sha256(file)}\n" for file in files).encode()).hexdigest()
 
 
@@ -163,7 +174,7 @@ def count_parameters(folder: Path) -> int:
 
 
 def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
-    """The base of `folder` on the device, weights in `dtype` (default: what `local` says), in evaluation mode.
+    """The base of `folder`, ready to write, with weights in `dtype` (default: what `local` says).
 
     Raises BluebookError when the weights are not those of the manifest or are not on this machine.
     """
@@ -183,8 +194,8 @@ def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -
         )
     except OSError as error:
         raise BluebookError(
-            f"cannot load {manifest.location} at revision {manifest.revision}: {error}. Without a network, download "
-            f"it once with `hf download {manifest.location} --revision {manifest.revision}`"
+            f"cannot load {manifest.location} at revision {manifest.revision}: {error}. Without a network, "
+            f"download it once with `hf download {manifest.location} --revision {manifest.revision}`"
         ) from error
     return model.to(placement.device).eval()
 
@@ -208,7 +219,7 @@ def write_manifest(folder: Path, manifest: BaseManifest | AdapterManifest) -> No
 
 
 def check_adapter(base_folder: Path, adapter_folder: Path) -> AdapterManifest:
-    """The adapter's manifest. Raises DataError when it was not trained on this base, tokenizer and chat template."""
+    """The adapter's manifest. Raises DataError when base, tokenizer or chat template are not its own."""
     manifest: AdapterManifest = read_manifest(adapter_folder, ADAPTER_MANIFEST, AdapterManifest)
     here = adapter_manifest(base_folder, manifest.method)
     for what in ("base", "tokenizer_sha256", "chat_template_sha256"):
@@ -217,7 +228,8 @@ def check_adapter(base_folder: Path, adapter_folder: Path) -> AdapterManifest:
             raise DataError(
                 adapter_folder / ADAPTER_MANIFEST,
                 None,
-                f"the adapter was trained with another {what.removesuffix('_sha256').replace('_', ' ')} than that of "
+                f"the adapter was trained with another {what.removesuffix('_sha256').replace('_', ' ')} "
+                f"than that of "
                 f"{base_folder}: expected {recorded}, found {found}. Restore that base or train again",
             )
     return manifest

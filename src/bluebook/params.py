@@ -22,7 +22,7 @@ class Struct(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     """Base of every parameter group: all keys named, none unknown."""
 
 
-class EmbeddedParams(Struct):
+class EmbeddedParams(Struct, frozen=True):
     """The model that `base` builds where `source` is `embedded`."""
 
     vocabulary: int
@@ -39,37 +39,37 @@ class EmbeddedParams(Struct):
     matrix_learning_rate: float
 
 
-class BaseParams(Struct):
+class BaseParams(Struct, frozen=True):
     source: str  # `embedded`, a hub name, or a local folder
     revision: str | None  # required for a hub name, so that the same name means the same weights
     family: str  # `auto` reads the model's config
     embedded: EmbeddedParams
 
 
-class ExportParams(Struct):
+class ExportParams(Struct, frozen=True):
     max_tokens: int
 
 
-class ComposeParams(Struct):
+class ComposeParams(Struct, frozen=True):
     validation_share: float
     holdout_share: float
     near_duplicate: float  # Jaccard similarity at which two examples count as one
 
 
-class GateParams(Struct):
+class GateParams(Struct, frozen=True):
     minimum_samples: int
     too_few: Literal["warn", "fail"]
     waivers: dict[str, str]  # rule name -> why it is waived; every report repeats it
 
 
-class LoraParams(Struct):
+class LoraParams(Struct, frozen=True):
     rank: int
     alpha: int
     dropout: float
     targets: str | list[str]  # `all-linear` or module names
 
 
-class TrainParams(Struct):
+class TrainParams(Struct, frozen=True):
     method: Literal["full", "lora"]
     optimizer: Literal["muon", "adamw"]
     epochs: float
@@ -81,12 +81,12 @@ class TrainParams(Struct):
     lora: LoraParams
 
 
-class ExamParams(Struct):
+class ExamParams(Struct, frozen=True):
     max_new_tokens: int
     max_items: int  # of each exam, chosen by item id; 0 takes all
 
 
-class SubjectParams(Struct):
+class SubjectParams(Struct, frozen=True):
     raw: str
     ingest: dict[str, Any]  # typed by the subject
     expect: dict[str, Any]  # typed by the subject
@@ -96,7 +96,7 @@ class SubjectParams(Struct):
     exam: ExamParams
 
 
-class Params(Struct):
+class Params(Struct, frozen=True):
     seed: int
     base: BaseParams
     export: ExportParams
@@ -109,7 +109,7 @@ class Params(Struct):
         return self.subjects[name]
 
 
-class Local(Struct):
+class Local(Struct, frozen=True):
     """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
 
     device: str = "auto"  # auto | cpu | cuda | cuda:1 …

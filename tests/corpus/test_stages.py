@@ -28,6 +28,8 @@ OUTPUTS = [
         "data/examples/prefix.jsonl",
         "data/examples/prefix.jsonl.artifact.json",
         "data/holdout/prefix.jsonl",
+        "data/holdout/prefix.jsonl.artifact.json",
+        "data/examples/prefix.dropped.jsonl",
         "metrics/prefix/compose.json",
         "data/datasets/prefix/train.jsonl",
         "data/datasets/prefix/validation.jsonl",
@@ -38,6 +40,8 @@ OUTPUTS = [
         "metrics/prefix/export.json",
     )
 ]
+
+COUNTS = Path("metrics/prefix/compose.json")
 
 
 def stage(name: str) -> Callable[[str], None]:
@@ -94,7 +98,7 @@ def test_rows_reach_the_dataset_and_runs_are_equal(repository: Path) -> None:
     first = [sha256(path) for path in OUTPUTS]
     examples = list(read_jsonl(OUTPUTS[0], Example))
     held = list(read_jsonl(OUTPUTS[2], ExamItem))
-    counts = msgspec.json.decode(OUTPUTS[3].read_bytes())
+    counts = msgspec.json.decode(COUNTS.read_bytes())
     assert [e.id for e in examples] == sorted(e.id for e in examples)
     assert counts["lessons"] == 2
     assert len(examples) + len(held) + sum(counts["dropped"].values()) == counts["formatted"] + 2
@@ -149,7 +153,7 @@ def test_an_exam_item_is_never_taught(repository: Path) -> None:
     )
     stage("compose")("prefix")
     assert "l1" not in {example.id for example in read_jsonl(OUTPUTS[0], Example)}
-    assert msgspec.json.decode(OUTPUTS[3].read_bytes())["dropped"]["exam_prompt"] == 1
+    assert msgspec.json.decode(COUNTS.read_bytes())["dropped"]["exam_prompt"] == 1
 
 
 def test_a_failing_export_leaves_the_old_dataset(repository: Path) -> None:

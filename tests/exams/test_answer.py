@@ -9,6 +9,8 @@ import pytest
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -39,10 +41,12 @@ SHAPE: dict[str, Any] = {
     # Large weights: the next token is decided by far more than rounding, and the text is as good as random.
     "initializer_range": 0.7,
 }
-MODELS = {
+MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "qwen3": (Qwen3ForCausalLM, Qwen3Config, {"tie_word_embeddings": True}),
     "llama": (LlamaForCausalLM, LlamaConfig, {}),
     "sliding": (MistralForCausalLM, MistralConfig, {"sliding_window": 24}),
+    # Learned positions: the others know only distances, and padding counted as text would not show.
+    "absolute": (GPT2LMHeadModel, GPT2Config, {"n_inner": 64}),
 }
 
 

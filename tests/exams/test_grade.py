@@ -153,7 +153,7 @@ def test_the_order_of_items_answers_and_examples_changes_nothing(random: Random)
     ]
     expected = grade_exam(Prefix(), items, answers, train)
     for rows in (items, answers, train):
-        random.shuffle(rows)  # type: ignore[arg-type]
+        random.shuffle(rows)
     assert grade_exam(Prefix(), items, answers, train) == expected
 
 

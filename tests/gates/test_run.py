@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bluebook.errors import GateError
+from bluebook.gates.checks import Check
+from bluebook.gates.expectations import judge
 from bluebook.gates.report import failures, metrics, pass_file, table
 from bluebook.records import DatasetRow, TokenCount, encode
 from bluebook.subjects.subject import RowRule, ShareRule, Suite
@@ -108,6 +111,20 @@ def test_a_rule_name_is_used_once(name: str, tmp_path: Path) -> None:
         gate(good(), tmp_path, Suite(rows=[RowRule(name=name, why="", holds=lambda row: True)]))
 
 
+def test_a_rule_that_cannot_be_evaluated_is_no_pass() -> None:
+    check = Check(
+        name="agent_share",
+        why="enough agents",
+        remedy="",
+        kind="share",
+        severity="failure",
+        values=np.array(["some", "text"]),
+        threshold=0.1,
+    )
+    with pytest.raises(GateError, match="agent_share"):
+        judge("persona", ["a", "b"], ["train.jsonl:1", "train.jsonl:2"], [check])
+
+
 def test_the_same_dataset_gives_the_same_bytes(tmp_path: Path) -> None:
     told = []
     for copy in ("one", "two"):
@@ -131,3 +148,11 @@ def test_data_docs_are_one_readable_page_without_network_or_script(tmp_path: Pat
         assert rule.name in html
     assert "v001" in html and "few agents so far" in html
     assert "34 % of the $rows are &lt;agents&gt;" in html
+
+
+@pytest.mark.parametrize(("too_few", "verdict"), [("warn", "passed"), ("fail", "failed")])
+def test_the_page_tells_the_gates_verdict(too_few: str, verdict: str, tmp_path: Path) -> None:
+    """Great Expectations alone would call a suite with a warning failed."""
+    page = tmp_path / "index.html"
+    gate(good(), tmp_path, minimum_samples=31, too_few=too_few, page=page)
+    assert f"<title>Gate persona: {verdict}</title>" in page.read_text("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
+SUBJECTS = SOURCE / "bluebook/subjects"
 GRAPH: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# The frame that carries every stage. Its content hash would make all stages stale at every edit, trained weights
-# included, while what it does to rows shows in the rows themselves.
+# The frame that carries every stage. Its content hash would make all stages stale at every edit, trained
+# weights included, while what it does to rows shows in the rows themselves.
 FRAME = {
     "bluebook/__init__.py",
     "bluebook/artifacts.py",
@@ -28,6 +30,7 @@ FRAME = {
     "bluebook/subjects/subject.py",
     "bluebook/corpus/__init__.py",
     "bluebook/exams/__init__.py",
+    "bluebook/training/__init__.py",
 }
 
 
@@ -52,19 +55,22 @@ def _file(module: str) -> Path | None:
 
 
 def _closure(stage_file: Path) -> set[str]:
-    """Every project file that the stage can import, the frame left out, relative to src/."""
+    """Every project file that the stage can import, the frame left out, relative to src/.
+
+    Subjects are imported by name at run time: a stage that loads one uses its whole folder.
+    """
     seen: set[Path] = set()
     queue = [stage_file]
     while queue:
-        for module in _modules(queue.pop()):
-            found = _file(module)
-            if found is not None and found not in seen:
-                seen.add(found)
-                queue.append(found)
+        file = queue.pop()
+        if file == SUBJECTS / "__init__.py":
+            found = [module for folder in SUBJECTS.iterdir() for module in folder.glob("*.py")]
+        else:
+            found = [path for path in map(_file, _modules(file)) if path is not None]
+        queue += {path for path in found if path not in seen}
+        seen.update(found)
     names = {file.relative_to(SOURCE).as_posix() for file in seen}
-    if "bluebook/subjects/__init__.py" in names:
-        names.add("bluebook/subjects/${key}")
-    return names - FRAME
+    return {re.sub(r"subjects/\w+/.*", "subjects/${key}", name) for name in names - FRAME}
 
 
 def _stages() -> Iterator[tuple[str, dict[str, Any]]]:

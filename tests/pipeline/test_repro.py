@@ -20,7 +20,7 @@ def test_the_graph_ends_in_a_mastery_table(built: Checkout) -> None:
         assert set(mastery["baselines"]) == {"retrieval", "constant"}
         assert mastery["constructs"]
     status = built.run("bluebook", "status", "--json")
-    assert "persona" in json.loads(status.stdout)
+    assert json.loads(status.stdout)["stale"] == {}
 
 
 def test_the_ledger_adds_up(built: Checkout) -> None:
@@ -68,7 +68,7 @@ def test_a_failing_gate_stops_training(built: Checkout) -> None:
         built.edit_params({"subjects": {"persona": {"expect": {"mode_share": 0.9}}}})
         failed = built.run("dvc", "repro", "train@persona", check=False)
         assert failed.returncode != 0
-        assert "mode_share" in failed.stdout + failed.stderr
+        assert "share_dual" in failed.stdout + failed.stderr
         assert not (built.path / "data/gates/persona.json").exists()
         assert json.loads((built.path / "metrics/persona/gate.json").read_text())["passed"] == 0
         assert any((built.path / "reports/gates/persona").iterdir())

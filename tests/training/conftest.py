@@ -18,7 +18,6 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
-from trl import SFTTrainer
 
 from bluebook.families import Family, encode_row, family_named
 from bluebook.models import base_manifest, load_tokenizer
@@ -28,6 +27,7 @@ from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
 from bluebook.training.rows import Row, read_rows
 from bluebook.training.train import build_trainer, prepare_model
+from bluebook.training.trainer import Trainer
 
 THINGS = ("lamp", "kettle", "ladder", "drum", "basket", "violin", "anchor", "blanket")
 PLACES = ("cellar", "attic", "harbour", "garden", "library", "kitchen")
@@ -91,7 +91,9 @@ def base_params(source: str, revision: str | None = None) -> BaseParams:
 
 def checkpoint(kind: str, folder: Path) -> Path:
     """A tiny checkpoint as a hub would hold it: config, tokenizer without a chat template, weights."""
-    begin, stop = {"qwen3": ("<|im_start|>", "<|im_end|>"), "llama": ("<|begin_of_text|>", "<|eot_id|>")}[kind]
+    begin, stop = {"qwen3": ("<|im_start|>", "<|im_end|>"), "llama": ("<|begin_of_text|>", "<|eot_id|>")}[
+        kind
+    ]
     markers = [begin, stop] + (["<|start_header_id|>", "<|end_header_id|>"] if kind == "llama" else [])
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -107,8 +109,8 @@ def checkpoint(kind: str, folder: Path) -> Path:
     PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=stop).save_pretrained(folder)
     shape: dict[str, Any] = {
         "vocab_size": bpe.get_vocab_size(),
-        "hidden_size": 32,
-        "intermediate_size": 64,
+        "hidden_size": 64,
+        "intermediate_size": 96,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "num_key_value_heads": 1,
@@ -118,18 +120,19 @@ def checkpoint(kind: str, folder: Path) -> Path:
     }
     torch.manual_seed(3)
     if kind == "qwen3":
-        model: Any = Qwen3ForCausalLM(Qwen3Config(head_dim=16, tie_word_embeddings=True, **shape))
+        model: Any = Qwen3ForCausalLM(Qwen3Config(head_dim=32, tie_word_embeddings=True, **shape))
     else:
         model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=False, **shape))
-    # Some schooling and a final norm that lets logits grow, as every real checkpoint has: LoRA moves neither the head
-    # nor that norm, and as they are drawn no hidden state can give one token most of the probability.
+    # Some schooling and a final norm that lets logits grow, as every real checkpoint has: LoRA moves neither
+    # the head nor that norm, and as they are drawn no hidden state can give one token most of the
+    # probability.
     with torch.no_grad():
-        model.model.norm.weight.fill_(4.0)
+        model.model.norm.weight.fill_(6.0)
     family = family_named("qwen" if kind == "qwen3" else "llama3")
     texts = [bpe.encode(text).ids for text in turns(examples(), family)]
     model.config.pad_token_id = bpe.token_to_id("<|endoftext|>")
     with step("0", "School a checkpoint") as running:
-        train_language(model, texts, EMBEDDED, 1, LOCAL, running)
+        train_language(model, texts, EMBEDDED, seed=1, local=LOCAL, running=running)
     model.config.pad_token_id = None
     model.save_pretrained(folder)
     return folder
@@ -149,7 +152,9 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         if kind not in made:
             root = tmp_path_factory.mktemp(kind)
             made[kind] = root / "base"
-            build(base_params(str(checkpoint(kind, root / "checkpoint"))), [], made[kind], seed=7, local=LOCAL)
+            build(
+                base_params(str(checkpoint(kind, root / "checkpoint"))), [], made[kind], seed=7, local=LOCAL
+            )
         return made[kind]
 
     return base
@@ -190,7 +195,7 @@ class Ready:
         self.rows: Sequence[Row] = read_rows(
             dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family
         )
-        self.trainer: SFTTrainer = build_trainer(
+        self.trainer: Trainer = build_trainer(
             prepare_model(base, settings, seed=7, local=LOCAL),
             self.tokenizer,
             self.rows,

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -27,7 +26,7 @@ from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
 from bluebook.errors import BluebookError
 from bluebook.params import ComposeParams
 from bluebook.records import ExamItem, Example, Record, encode
-from bluebook.subjects.subject import ParseError, Subject
+from bluebook.subjects.subject import Subject, program_of
 
 Side = Literal["train", "validation", "holdout"]
 
@@ -41,7 +40,7 @@ class Dropped(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Composed(msgspec.Struct, kw_only=True):
-    """`examples` and `holdout` are sorted by id; `counts` is what metrics show."""
+    """Rows sorted by id; `counts` is what metrics show."""
 
     examples: list[Example]
     holdout: list[ExamItem]
@@ -102,7 +101,7 @@ def compose(
     return Composed(
         examples=sorted(examples, key=lambda example: example.id),
         holdout=holdout,
-        dropped=dropped,
+        dropped=sorted(dropped, key=lambda drop: drop.id),
         counts={
             "records": read,
             "lessons": len(lessons),
@@ -125,11 +124,7 @@ class Compared(NamedTuple):
 
 
 def compared(subject: Subject, prompt: str, response: str) -> Compared:
-    program = None
-    if subject.grammar is not None:
-        with suppress(ParseError):  # the gate names it; here it only cannot be equal to a program
-            program = subject.canonical(subject.parse(response))
-    return Compared(fingerprint(prompt, response), program)
+    return Compared(fingerprint(prompt, response), program_of(subject, response))
 
 
 class Seen:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -24,7 +25,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from bluebook.errors import BluebookError
 from bluebook.exams.partial import Partial
-from bluebook.families import Encoded, Family, encode_prompt, encode_row, read_completion
+from bluebook.families import Encoded, Family, encode_prompt, encode_row, family_named, read_completion
+from bluebook.models import base_manifest, load_model, load_tokenizer
+from bluebook.params import Local
 from bluebook.records import Answer, ExamItem, Message
 from bluebook.steps import Step
 
@@ -58,6 +61,16 @@ class Candidate:
                 "tokenizer; set base.family in params.yaml to the family of the base"
             )
         return int(found)
+
+
+def load_candidate(name: str, base: Path, adapter: Path | None, local: Local) -> Candidate:
+    """The model of `adapter` on `base`, or the base alone, ready to be asked."""
+    return Candidate(
+        name=name,
+        model=load_model(base, adapter, local),
+        tokenizer=load_tokenizer(base),
+        family=family_named(base_manifest(base).family),
+    )
 
 
 class Loss(NamedTuple):
@@ -147,7 +160,6 @@ def _text(candidate: Candidate, tokens: Sequence[int]) -> str:
     return text
 
 
-@torch.inference_mode()
 def greedy(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], limits: Sequence[int], *, stop: int
 ) -> list[list[int]]:
@@ -162,7 +174,15 @@ def greedy(
     alive = list(range(len(prompts)))
     cache = None
     while True:
-        seen = _forward(model, ids, mask, position_ids=positions, past_key_values=cache, logits_to_keep=1)
+        seen = _forward(
+            model,
+            ids,
+            mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
         cache, chosen = seen.past_key_values, seen.logits[:, -1].argmax(-1)
         for row, token in zip(alive, chosen.tolist(), strict=True):
             written[row].append(token)
@@ -182,7 +202,6 @@ def greedy(
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
 
 
-@torch.inference_mode()
 def reference_losses(
     candidate: Candidate, items: Sequence[ExamItem], *, batch: int, running: Step
 ) -> dict[str, Loss]:
@@ -228,7 +247,8 @@ def _overall(losses: Any) -> float:
 
 def _forward(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, **more: Any) -> Any:
     try:
-        return model(input_ids=ids, attention_mask=mask, **{"use_cache": True, **more})
+        with torch.no_grad():
+            return model(input_ids=ids, attention_mask=mask, **more)
     except torch.OutOfMemoryError as error:
         raise BluebookError(
             f"{len(ids)} exam items at once do not fit the device's memory; "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -14,6 +17,9 @@ COLOURS = {
     "ship": "bold green",
     "production": "bold green",
 }
+
+_PLAIN: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
+_DOUBT = "? the status was reached, but the interval's lower end lies under it"
 
 
 def mastery_table(found: Mastery) -> RenderableType:
@@ -29,12 +35,14 @@ def mastery_table(found: Mastery) -> RenderableType:
 
 def _constructs(found: Mastery) -> Table:
     title = f"{found.subject}: {found.exam or 'no exam'} {found.version} ({found.mode})"
-    table = Table("construct", title=title, title_justify="left")
-    for heading in ("n", "accuracy", "95 % interval", "status"):
-        table.add_column(heading, justify="left" if heading == "status" else "right")
-    if found.loss:
-        table.add_column("loss", justify="right")
-        table.add_column("base's", justify="right")
+    table = Table(title=title, title_justify="left", caption=_DOUBT, caption_justify="left", **_PLAIN)
+    # Eighty columns hold it all; where a name is too long for them, the name is shortened and no figure.
+    table.add_column("construct", no_wrap=True, max_width=24)
+    for heading, width in (("n", 4), ("accuracy", 8), ("95 % int.", 9)):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    table.add_column("status", no_wrap=True, min_width=12)
+    for heading in ("loss", "base's") if found.loss else ():
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     for name, construct in found.constructs.items():
         table.add_row(name, *_figures(construct), *_loss(found, name))
     if "all" in found.loss:
@@ -44,28 +52,24 @@ def _constructs(found: Mastery) -> Table:
 
 
 def _figures(construct: ConstructMastery) -> list[str]:
-    said = construct.status if construct.firm else f"{construct.status}{_DOUBT.get(construct.status, '')}"
+    luck = construct.status in ("mastered", "ship", "production") and not construct.firm
     return [
         str(construct.n),
         f"{construct.accuracy:.1%}" if construct.n else "",
-        f"{construct.low:.1%} - {construct.high:.1%}",
-        f"[{COLOURS[construct.status]}]{said}[/]",
+        f"{100 * construct.low:.0f} - {construct.high:.0%}",
+        f"[{COLOURS[construct.status]}]{construct.status}{' ?' if luck else ''}[/]",
     ]
-
-
-# A status that was reached and could still be luck.
-_DOUBT = {"mastered": ", not firm", "ship": ", not firm", "production": ", not firm"}
 
 
 def _loss(found: Mastery, name: str) -> list[str]:
     if not found.loss:
         return []
     loss: LossMean | None = found.loss.get(name)
-    return ["", ""] if loss is None else [f"{loss.adapter:.3f}", f"{loss.base:.3f}"]
+    return ["", ""] if loss is None else [f"{loss.adapter:.2f}", f"{loss.base:.2f}"]
 
 
 def _totals(found: Mastery) -> Table:
-    table = Table("answers from", "n", "valid", "score", "95 % interval")
+    table = Table("answers from", "n", "valid", "score", "95 % interval", **_PLAIN)
     for column in table.columns[1:]:
         column.justify = "right"
     model = Totals(n=found.n, valid_rate=found.valid_rate, score=found.score, low=found.low, high=found.high)

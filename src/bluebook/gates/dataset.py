@@ -17,7 +17,6 @@ import msgspec
 from bluebook.corpus.duplicates import Fingerprint, fingerprint
 from bluebook.errors import DataError
 from bluebook.records import DatasetRow, ExamItem, Example, read_jsonl
-from bluebook.subjects.subject import ParseError, Subject
 
 Split = Literal["train", "validation"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -80,17 +79,6 @@ def asked(row: DatasetRow) -> str:
 def replied(row: DatasetRow) -> str:
     """What a row's completion says."""
     return "\n".join(message.content for message in row.completion)
-
-
-def program_of(subject: Subject, response: str) -> str | None:
-    """The canonical program of a response; None where it has none, and in a subject of free text, where equal
-    replies give nothing away."""
-    if subject.grammar is None:
-        return None
-    try:
-        return subject.canonical(subject.parse(response))
-    except ParseError:
-        return None  # a rule of the subject's own names it
 
 
 def read_dataset(

@@ -105,3 +105,14 @@ class Subject(Protocol):
 
     def expectations(self) -> Suite:
         """The subject's part of the gate."""
+
+
+def program_of(subject: Subject, response: str) -> str | None:
+    """The canonical program of a response; None where it has none, and in a subject of free text, where equal
+    replies give nothing away."""
+    if subject.grammar is None:
+        return None
+    try:
+        return subject.canonical(subject.parse(response))
+    except ParseError:
+        return None  # a rule of the subject's own names it

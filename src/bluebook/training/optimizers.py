@@ -1,8 +1,8 @@
 """Muon for hidden matrices, AdamW for everything else, as one optimiser that a trainer can schedule and save.
 
-Muon replaces the gradient of a matrix by the nearest orthogonal matrix, so every direction of a layer moves by the same
-amount; on small models it needs about half of AdamW's steps. It has no meaning for embeddings (their rows are looked
-up, not multiplied), for the output head or for vectors; those stay with AdamW.
+Muon replaces the gradient of a matrix by the nearest orthogonal matrix, so every direction of a layer moves
+by the same amount; on small models it needs about half of AdamW's steps. It has no meaning for embeddings
+(their rows are looked up, not multiplied), for the output head or for vectors; those stay with AdamW.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ MUON_MOMENTUM = 0.95
 MUON_DECAY = 0.0  # it would be multiplied by Muon's own rate, some ten times AdamW's
 
 
-class MuonAdamW(torch.optim.Optimizer):
+class MuonAdamW(torch.optim.Optimizer):  # type: ignore[misc]
     """`torch.optim.Muon` on `matrices` and `torch.optim.AdamW` on the other groups, behind one state dict.
 
     Schedulers scale each group's own learning rate, so both parts follow one curve.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], others: list[dict[str, Any]], matrix_rate: float) -> None:
+    def __init__(
+        self, matrices: list[nn.Parameter], others: list[dict[str, Any]], matrix_rate: float
+    ) -> None:
         self._muon = torch.optim.Muon(
             matrices, lr=matrix_rate, momentum=MUON_MOMENTUM, weight_decay=MUON_DECAY
         )
@@ -32,14 +34,14 @@ class MuonAdamW(torch.optim.Optimizer):
         # AdamW's groups come first: a trainer logs the rate of the first group.
         super().__init__([*self._adamw.param_groups, *self._muon.param_groups], {})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # Groups and state live here and the two parts borrow them: loading a state dict replaces both objects, so the
-        # loan is renewed at each step.
+        # Groups and state live here and the two parts borrow them: loading a state dict replaces both
+        # objects, so the loan is renewed at each step.
         self._adamw.param_groups, self._muon.param_groups = self.param_groups[:-1], self.param_groups[-1:]
         self._muon.state = self._adamw.state = self.state
         self._muon.step()
@@ -50,7 +52,10 @@ class MuonAdamW(torch.optim.Optimizer):
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     """Trainable two-dimensional weights between the embedding and the output head."""
     outside = {
-        id(weight) for part in model.modules() if isinstance(part, nn.Embedding) for weight in part.parameters()
+        id(weight)
+        for part in model.modules()
+        if isinstance(part, nn.Embedding)
+        for weight in part.parameters()
     }
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
     if head is not None:

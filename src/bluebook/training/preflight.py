@@ -1,10 +1,10 @@
 """What must hold before the first epoch. Each check is named and refuses with what to put right.
 
-Training that learns nothing looks healthy: the loss falls, or is zero, and the log is green. The known ways there
-are a mask lost or rebuilt by a collator, an answer cut off or never seen, pads that are counted, a stop token that is
-masked because it equals the pad, a loss that may look at the token it predicts, and weights that no gradient reaches.
-So the checks look at the very batches, loss and weights that training will use. They cost seconds and leave weights
-and random numbers as they found them, bit for bit.
+Training that learns nothing looks healthy: the loss falls, or is zero, and the log is green. The known ways
+there are a mask lost or rebuilt by a collator, an answer cut off or never seen, pads that are counted, a
+stop token that is masked because it equals the pad, a loss that may look at the token it predicts, and
+weights that no gradient reaches. So the checks look at the very batches, loss and weights that training will
+use. They cost seconds and leave weights and random numbers as they found them, bit for bit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ NAMED = 5  # rows that a message names; more would bury the advice
 COLLATED = 32  # rows to a batch while reading labels back
 SAMPLED = 64  # rows of the first loss: enough for two digits, seconds even on a large model
 LOWEST_FIRST_LOSS = 0.2  # nats a token: a base that writes unseen answers with 82 % a token has seen them
-HIGHEST_FIRST_LOSS = 1.2  # times ln V, the loss of a uniform guess: worse than that is a broken base or wrong labels
+HIGHEST_FIRST_LOSS = (
+    1.2  # times ln V, the loss of a uniform guess: worse than that is a broken base or wrong labels
+)
 VISIBLE = 1e-3  # nats: the loss must not move by more when the token to predict is changed in the input
 OVERFIT_ROWS = 4  # enough that rows must be told apart, few enough for a large model
 OVERFIT_STEPS = 300  # at the run's own learning rates; the embedded base needs some 20, LoRA at 2e-4 some 150
@@ -75,12 +77,14 @@ def run(
 def check_supervised(rows: Sequence[Row]) -> int:
     """Every row has something to learn; returns the number of supervised tokens."""
     if not rows:
-        raise PreflightError("supervised tokens: the training set is empty; look at the drop reasons of compose and export")
+        raise PreflightError(
+            "supervised tokens: the training set is empty; look at the drop reasons of compose and export"
+        )
     empty = [row.id for row in rows if all(label == IGNORED for label in row.features["labels"])]
     if empty:
         raise PreflightError(
-            f"supervised tokens: {_names(empty)} have none, so nothing is learned from them. Remove them, or shorten "
-            f"prompts that leave no room for an answer"
+            f"supervised tokens: {_names(empty)} have none, so nothing is learned from them. Remove them, "
+            f"or shorten prompts that leave no room for an answer"
         )
     return sum(len(row.completion) for row in rows)
 
@@ -91,9 +95,9 @@ def check_labels(
     tokenizer: PreTrainedTokenizerBase,
     family: Family,
 ) -> None:
-    """In collated batches, the decoded supervised text of each row is its answer and stop token, and nothing more.
+    """In collated batches, the decoded supervised text of each row is its answer and stop token, no more.
 
-    This sees lost masks, masked answers or stop tokens, counted pads, truncation, and templates that drop text.
+    This sees lost masks, masked answers or stop tokens, counted pads, truncation and lost text.
     """
     for start in range(0, len(rows), COLLATED):
         part = rows[start : start + COLLATED]
@@ -104,8 +108,9 @@ def check_labels(
             seen = ids[mask.bool()].tolist()
             if seen != row.prompt + row.completion:
                 raise PreflightError(
-                    f"supervised text: row {row.id} is {len(row.prompt) + len(row.completion)} tokens and reaches the "
-                    f"model as {len(seen)} other ones; the collator cuts or changes it. Use one that only pads"
+                    f"supervised text: row {row.id} is {len(row.prompt) + len(row.completion)} tokens and "
+                    f"reaches the model as {len(seen)} others; the collator cuts or changes it. Use one "
+                    f"that only pads"
                 )
             text = tokenizer.decode(labels[labels != IGNORED].tolist(), clean_up_tokenization_spaces=False)
             expected = render_completion(family, row.content)
@@ -120,15 +125,15 @@ def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreT
     if not text:
         cause = "every label is masked, so the loss would be 0 or NaN; the mask covers the answer too"
     elif text == body:
-        cause = "the stop token is masked, so the model would never learn to stop; mask pads by position, not by id"
+        cause = "the stop token is masked, so the model would never learn to stop; mask pads by position"
     elif pad and text.startswith(expected) and set(text[len(expected) :].split(pad)) == {""}:
         cause = "pads are counted, so the loss would be mostly about them; set their labels to -100"
     elif text.endswith(expected):
-        cause = "the prompt is supervised too: the mask was lost or rebuilt; keep the labels that the rows carry"
+        cause = "the prompt is supervised too: the mask was lost or rebuilt; keep the labels of the rows"
     elif expected.startswith(text):
         cause = "the answer is cut; no row may be truncated, reject long ones at export (export.max_tokens)"
     else:
-        cause = "the answer was changed on its way; it must be rendered and encoded once, by the family's renderer"
+        cause = "the answer was changed on its way; render and encode it once, by the family's renderer"
     return f"supervised text: row {row.id}: {cause}. Expected {_short(expected)}, found {_short(text)}"
 
 
@@ -139,14 +144,16 @@ def check_first_loss(trainer: Any, rows: Sequence[Row]) -> float:
     highest = HIGHEST_FIRST_LOSS * math.log(trainer.model.get_input_embeddings().num_embeddings)
     if loss < LOWEST_FIRST_LOSS:
         raise PreflightError(
-            f"first loss: {loss:.4f} is below {LOWEST_FIRST_LOSS} nats a token. Either the base has seen these answers "
-            f"already (is it an adapter's result? then there is little left to learn and no way to tell learning from "
-            f"remembering), or the loss can see what it predicts (is it shifted?), or next to nothing is supervised"
+            f"first loss: {loss:.4f} is below {LOWEST_FIRST_LOSS} nats a token. Either the base has seen "
+            f"these answers already (is it the result of an earlier training? then little is left to learn, "
+            f"and learning cannot be told from remembering), or the loss can see what it predicts (is it "
+            f"shifted?)"
         )
     if not loss <= highest:  # NaN ends here too
         raise PreflightError(
-            f"first loss: {loss:.4f} is above {highest:.2f}, {HIGHEST_FIRST_LOSS} times that of a uniform guess. Weights, "
-            f"tokenizer and labels do not belong together, or a batch has no supervised token (NaN); check base.source"
+            f"first loss: {loss:.4f} is above {highest:.2f}, {HIGHEST_FIRST_LOSS} times that of a uniform "
+            f"guess. Weights, tokenizer and labels do not belong together, or a batch has no supervised "
+            f"token (NaN); check base.source"
         )
     return loss
 
@@ -159,10 +166,10 @@ def overfit_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def check_copy_control(trainer: Any, rows: Sequence[Row]) -> float:
-    """Copying the input must not pay: the loss for a token does not move when that token is changed in the input.
+    """Copying must not pay: the loss for a token stays when that token is changed in the input.
 
-    With an unshifted loss the position that predicts a token also reads it, a model that copies has loss 0, and
-    training teaches exactly that. Returns by how many nats the loss moved.
+    With an unshifted loss the position that predicts a token also reads it, a model that copies has loss 0,
+    and training teaches exactly that. Returns by how many nats the loss moved.
     """
     batch = trainer.data_collator([row.features for row in rows])
     only, changed = torch.full_like(batch["labels"], IGNORED), batch["input_ids"].clone()
@@ -171,16 +178,19 @@ def check_copy_control(trainer: Any, rows: Sequence[Row]) -> float:
         at = len(row.prompt) + len(row.completion) // 2
         only[index, at] = batch["input_ids"][index, at]
         changed[index, at:] = (changed[index, at:] + size // 2) % size
-    losses = []
+    losses: list[float] = []
     trainer.model.eval()
     with torch.no_grad():
         for ids in (batch["input_ids"], changed):
-            losses.append(collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item())
-    moved = abs(losses[0] - losses[1])
+            losses.append(
+                collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item()
+            )
+    moved: float = abs(losses[0] - losses[1])
     if not moved <= VISIBLE * max(1.0, losses[0]):
         raise PreflightError(
-            f"copy control: the loss moves by {moved:.4f} when the very token to predict is changed in the input, so a "
-            f"model that copies its input would look perfect. Shift logits against labels by one, and keep attention causal"
+            f"copy control: the loss moves by {moved:.4f} when the very token to predict is changed in the "
+            f"input, so a model that copies its input would look perfect. Shift logits against labels by "
+            f"one, and keep attention causal"
         )
     return moved
 
@@ -192,10 +202,11 @@ def check_overfit(
     family: Family,
     make_optimizer: Callable[[torch.nn.Module], torch.optim.Optimizer],
 ) -> tuple[float, int]:
-    """A few rows can be learned by heart with the run's own optimiser and are then written back token for token.
+    """A few rows can be learned by heart with the run's own optimiser, and are then written back exactly.
 
-    Steps end when the summed loss is below ln 2: every token then has more than half of the probability, so greedy
-    writing must give the rows back unless training and writing disagree. Returns the mean loss and the steps.
+    Steps end when the summed loss is below ln 2: every token then has more than half of the probability, so
+    greedy writing must give the rows back unless training and writing disagree. Returns the mean loss and
+    the steps.
     """
     if not any(weight.requires_grad for weight in trainer.model.parameters()):
         raise PreflightError("overfit: no weight is trainable; with method lora, check lora.targets")
@@ -215,17 +226,16 @@ def check_overfit(
             steps += 1
         if not loss < OVERFIT_LOSS:
             raise PreflightError(
-                f"overfit: after {steps} steps on {len(rows)} rows the loss is {loss:.4f}, not below {OVERFIT_LOSS}. "
-                f"Gradients do not reach enough weights (method, lora.rank, lora.targets) or the learning rates are far off"
+                f"overfit: after {steps} steps on {len(rows)} rows the loss is {loss:.4f}, not below "
+                f"{OVERFIT_LOSS}. Gradients do not reach enough weights (method, lora.rank, lora.targets) "
+                f"or the learning rates are far off"
             )
         for row in rows:
             _check_regenerated(trainer.model, row, tokenizer, family)
     return loss, steps
 
 
-def _check_regenerated(
-    model: Any, row: Row, tokenizer: PreTrainedTokenizerBase, family: Family
-) -> None:
+def _check_regenerated(model: Any, row: Row, tokenizer: PreTrainedTokenizerBase, family: Family) -> None:
     prompt = torch.tensor([row.prompt], device=model.device)
     settings = GenerationConfig(
         do_sample=False,
@@ -240,8 +250,9 @@ def _check_regenerated(
     if written != row.completion:
         raise PreflightError(
             f"overfit: row {row.id} was learned by heart and is not written back. Expected "
-            f"{_short(tokenizer.decode(row.completion))}, found {_short(tokenizer.decode(written))}. What training shows "
-            f"the model differs from what writing does: compare positions, prompt and stop token"
+            f"{_short(tokenizer.decode(row.completion))}, found {_short(tokenizer.decode(written))}. What "
+            f"training shows the model differs from what writing does: compare positions, prompt and stop "
+            f"token"
         )
 
 

@@ -1,4 +1,4 @@
-"""Dataset rows as the trainer sees them: token ids, and labels that supervise the completion and nothing else."""
+"""Dataset rows as the trainer sees them: token ids, and labels that supervise the completion only."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path, tokenizer: PreTrainedTokenizerBase, family: Family) -> list[Row]:
-    """The rows of a dataset file, encoded. Raises DataError when the file's own token counts differ from these."""
+    """The rows of a dataset file, encoded. Raises DataError where the file's own token counts differ."""
     rows = []
     for number, row in enumerate(read_jsonl(path, DatasetRow), 1):
         if len(row.completion) != 1:
-            raise DataError(path, number, f"row {row.id}: expected one assistant message, found {len(row.completion)}")
+            raise DataError(
+                path, number, f"row {row.id}: expected one assistant message, found {len(row.completion)}"
+            )
         content = row.completion[0].content
         encoded = encode_row(tokenizer, family, row.prompt, content)
         counts = (len(encoded.prompt), len(encoded.completion))
@@ -60,7 +62,7 @@ def length_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
 
 
 def batch_loss(trainer: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
-    """The trainer's own loss on `rows` through its own collator: mean nats a supervised token, and their number."""
+    """The trainer's loss on `rows` through its collator: mean nats a supervised token, and their number."""
     return collated_loss(trainer, trainer.data_collator([row.features for row in rows]))
 
 
@@ -73,7 +75,7 @@ def collated_loss(trainer: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, in
 
 
 def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
-    """Mean nats a supervised token over all `rows`, each token counted once; None without rows.
+    """Mean nats a supervised token over all `rows`, each token counted once, to six digits; None without rows.
 
     The trainer's own `evaluate` averages batch means, which weighs the tokens of short answers more.
     """
@@ -87,4 +89,4 @@ def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
             loss, count = batch_loss(trainer, batch)
             total, tokens = total + loss.item() * count, tokens + count
     trainer.model.train(was_training)
-    return total / max(tokens, 1)
+    return round(total / max(tokens, 1), 6)

@@ -1,8 +1,8 @@
 """Training: a gated dataset and a base in, an adapter and its loss curve out.
 
-TRL's SFTTrainer runs the loop. It is given token ids and labels that are already made, with `skip_prepare_dataset`, so
-that it neither renders, cuts nor drops a row; what it would otherwise do with masks changes between its versions.
-Nothing is reported to any tracker.
+TRL's SFTTrainer runs the loop. It is given token ids and labels that are already made, with
+`skip_prepare_dataset`, so that it neither renders, cuts nor drops a row; what it would otherwise do with
+masks changes between its versions. Nothing is reported to any tracker.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from bluebook import artifacts
-from bluebook.errors import BluebookError, DataError, GateError, ParamsError
+from bluebook.errors import BluebookError, GateError, ParamsError
 from bluebook.families import family_named
 from bluebook.models import (
     adapter_manifest,
@@ -38,15 +38,21 @@ from bluebook.params import Local, TrainParams
 from bluebook.steps import Step, step
 from bluebook.training import optimizers, preflight
 from bluebook.training.rows import Row, mean_loss, read_rows
+from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 LOG_EVERY = 10  # steps to a point of the loss curve
 CLIP = 1.0  # gradient norm
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+)
 
 
 class LossPoint(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A row of the loss curve. Losses are in nats a supervised token; `loss` is the mean since the last point."""
+    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point."""
 
     step: int
     epoch: float
@@ -89,7 +95,9 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
     try:
         found = msgspec.json.decode(pass_file.read_bytes(), type=PassFile)
     except FileNotFoundError:
-        raise GateError(f"{pass_file}: not found; no training without the gate. Run `dvc repro gate@{subject}`") from None
+        raise GateError(
+            f"{pass_file}: not found; no training without the gate. Run `dvc repro gate@{subject}`"
+        ) from None
     except msgspec.DecodeError as error:
         raise GateError(f"{pass_file}: not a pass-file: {error}") from error
     if not found.passed or found.subject != subject:
@@ -97,19 +105,19 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
     actual = artifacts.sha256(dataset)
     if found.dataset_sha256 != actual:
         raise GateError(
-            f"{pass_file}: the gate passed another dataset ({found.dataset_sha256[:12]}) than {dataset} holds now "
-            f"({actual[:12]}). Run `dvc repro gate@{subject}`"
+            f"{pass_file}: the gate passed another dataset ({found.dataset_sha256[:12]}) than {dataset} "
+            f"holds now ({actual[:12]}). Run `dvc repro gate@{subject}`"
         )
 
 
-class Recorder(TrainerCallback):
-    """Keeps the loss curve, measures the validation loss after each epoch, and tells the step log how far it is."""
+class Recorder(TrainerCallback):  # type: ignore[misc]
+    """Keeps the loss curve, measures the validation loss after each epoch, and tells how far the run is."""
 
-    def __init__(self, running: Step) -> None:
+    def __init__(self, trainer: Trainer, validation: Sequence[Row], running: Step) -> None:
+        self.trainer = trainer
+        self.validation = validation
         self.running = running
         self.points: dict[int, dict[str, float]] = {}
-        self.trainer: Any = None
-        self.validation: Sequence[Row] = ()
         self.last: float | None = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -121,17 +129,19 @@ class Recorder(TrainerCallback):
         if loss is not None:
             self.points.setdefault(state.global_step, {})["eval_loss"] = loss
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
         if logs is None or "loss" not in logs:
             return
         if not math.isfinite(logs["loss"]):
             raise BluebookError(
-                f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower learning_rate and "
-                f"matrix_learning_rate, or lengthen warmup_share"
+                f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower "
+                f"learning_rate and matrix_learning_rate, or lengthen warmup_share"
             )
         self.last = logs["loss"]
         self.points.setdefault(state.global_step, {}).update(
-            epoch=round(state.epoch, 4), loss=logs["loss"], learning_rate=logs["learning_rate"]
+            epoch=round(state.epoch, 4), loss=round(logs["loss"], 6), learning_rate=logs["learning_rate"]
         )
 
     def curve(self) -> list[LossPoint]:
@@ -151,12 +161,13 @@ def build_trainer(
     seed: int,
     local: Local,
     scratch: Path,
-    callbacks: Sequence[TrainerCallback] = (),
-) -> SFTTrainer:
-    """An SFTTrainer on rows that are already encoded; it has not started."""
+) -> Trainer:
+    """A trainer on rows that are already encoded; it has not started."""
     size = min(local.per_device_batch or settings.batch, settings.batch)
     if settings.batch % size:
-        raise ParamsError(f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples")
+        raise ParamsError(
+            f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples"
+        )
     placement = place(local)
     arguments = SFTConfig(
         output_dir=str(scratch),
@@ -185,18 +196,21 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
+    trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([row.features for row in rows]),
         processing_class=tokenizer,
         optimizers=(make_optimizer(model, settings), None),
-        callbacks=list(callbacks),
     )
     trainer.remove_callback(PrinterCallback)
-    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [row.prompt + row.completion for row in rows]
+    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
+        row.prompt + row.completion for row in rows
+    ]
     if not untouched:
-        raise BluebookError("the trainer changed or dropped rows before training; this version of trl is not supported")
+        raise BluebookError(
+            "the trainer changed or dropped rows before training; this version of trl is not supported"
+        )
     return trainer
 
 
@@ -211,7 +225,7 @@ def make_optimizer(model: torch.nn.Module, settings: TrainParams) -> torch.optim
 
 
 def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local) -> PreTrainedModel:
-    """The base with what will be trained: all of its weights in float32, or new LoRA weights on a frozen base."""
+    """The base with what will be trained: all weights in float32, or new LoRA weights on a frozen base."""
     seed_everything(seed)
     if settings.method == "full":
         return load_base(base, local, dtype=torch.float32)
@@ -225,9 +239,7 @@ def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local)
     return get_peft_model(load_base(base, local), lora)
 
 
-def train(
-    dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local
-) -> Trained:
+def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local) -> Trained:
     """Train on `dataset/train.jsonl` and leave weights, tokenizer and `adapter.json` in the folder `out`.
 
     Raises PreflightError before any epoch when training could not work.
@@ -238,23 +250,23 @@ def train(
         rows = read_rows(dataset / "train.jsonl", tokenizer, family)
         validation = read_rows(dataset / "validation.jsonl", tokenizer, family)
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
-    with tempfile.TemporaryDirectory() as scratch, step("4.1", f"Train: {settings.method}") as running:
-        recorder = Recorder(running)
-        model = prepare_model(base, settings, seed=seed, local=local)
-        trainer = build_trainer(
-            model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch), callbacks=[recorder]
-        )
-        recorder.trainer, recorder.validation = trainer, validation
-        with step("4.2", "Preflight") as checking:
-            findings = preflight.run(
-                trainer, rows, tokenizer, family, partial(make_optimizer, settings=settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        with step("4.1", "Preflight") as running:
+            model = prepare_model(base, settings, seed=seed, local=local)
+            trainer = build_trainer(
+                model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch)
             )
-            checking.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
-        before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
-        trainer.train()
-        curve = recorder.curve()
-        running.note(f"loss {curve[-1].loss:.4f}, validation {before} -> {curve[-1].eval_loss}")
-    with step("5.1", f"Save {out}"):
+            optimizer = partial(make_optimizer, settings=settings)
+            findings = preflight.run(trainer, rows, tokenizer, family, optimizer)
+            before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
+            running.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
+        with step("4.2", f"Train: {settings.method}") as running:
+            recorder = Recorder(trainer, validation, running)
+            trainer.add_callback(recorder)
+            trainer.train()
+            curve = recorder.curve()
+            running.note(f"loss {curve[-1].loss}, validation {before} -> {curve[-1].eval_loss}")
+    with step("5.1", "Save weights, tokenizer and manifest"):
         save(model, base, out, settings)
     metrics = TrainMetrics(
         method=settings.method,
@@ -273,13 +285,15 @@ def train(
 
 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
-    """Weights as safetensors, the base's own tokenizer files, and the manifest that ties the adapter to the base."""
+    """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
     if settings.method == "lora":
-        # A path of this machine would be of no use elsewhere, and adapter.json says more.
-        model.peft_config["default"].base_model_name_or_path = base_manifest(base).location
+        config = model.peft_config["default"]
+        config.base_model_name_or_path = base_manifest(base).location  # a path of this machine helps nobody
+        config.target_modules = sorted(config.target_modules)  # peft makes a set of them, in no fixed order
     model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty form
-    # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its pad token.
+    # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its
+    # pad token.
     for name in (*TOKENIZER_FILES, *(CONFIG_FILES if settings.method == "full" else ())):
         if (base / name).exists():
             shutil.copyfile(base / name, out / name)

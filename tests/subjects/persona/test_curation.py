@@ -1,4 +1,4 @@
-"""One pair through the rules: what is replaced, what is left, how long the reply is, and what makes the id."""
+"""One pair through the rules: what is replaced, what is left, how long a reply is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluebook.subjects.persona.curation import Change, Curated, curate, identify, normalise
+from bluebook.subjects.persona.curation import Change, Curated, curate, lengthen
 from bluebook.subjects.persona.memories import IngestPolicy, Mode, Reason
 from bluebook.subjects.persona.pairs import Pair
 from bluebook.subjects.persona.quota import Form
@@ -109,7 +109,7 @@ def test_stripped_context_is_kept_for_the_sample_without_its_secrets() -> None:
 @pytest.mark.parametrize(
     ("sentences", "form", "short", "long"),
     [
-        (2, Form.SHORT, 30, 0),
+        (2, Form.SHORT, 30, 30),
         (4, Form.LONGISH, 30, 60),
         (10, Form.REALLY_LONG, 30, 150),
         (30, Form.REALLY_LONG, 30, 300),
@@ -117,9 +117,13 @@ def test_stripped_context_is_kept_for_the_sample_without_its_secrets() -> None:
 )
 def test_a_long_reply_has_a_short_and_a_long_form(sentences: int, form: Form, short: int, long: int) -> None:
     result = done("Tell me of the lock.", story(sentences))
-    assert (result.form, count(result.reply), count(result.long)) == (form, short, long)
+    assert (result.form, count(result.reply)) == (form, short)
     assert result.reply.endswith(".")
-    assert (result.long or ".").endswith(".")
+    lengthen(result, POLICY)
+    assert count(result.reply) == long
+    assert result.reply.endswith(".")
+    assert (Change.TRIMMED in result.changes) == (sentences > 20)
+    assert (Change.LONG_FORM in result.changes) == (form is not Form.SHORT)
 
 
 def test_a_first_sentence_over_the_limit_is_long_by_necessity() -> None:
@@ -147,48 +151,6 @@ def test_nothing_left_of_the_user_is_a_reason(user: str) -> None:
 
 def test_a_text_beyond_what_writers_store_is_too_large() -> None:
     assert curate(Pair("a", "a", "b " * 30_000), "dual", POLICY) is Reason.TOO_LARGE
-
-
-# --- Identity ---
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Is the ferry late?", "  is  the ferry\nLATE!!"),
-        ("It’s late — again…", "its late  again"),
-        ("Das Café schließt", "das café SCHLIESST."),
-        ("well, yes", "Well yes"),
-    ],
-)
-def test_case_punctuation_and_space_make_no_difference(one: str, other: str) -> None:
-    assert identify(one, "r") == identify(other, "r")
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("It cost 3.50", "It cost 350"),
-        ("at 8:10", "at 81 0"),
-        ("今日は", "明日は"),
-        ("\N{GRINNING FACE}", "\N{POUTING FACE}"),
-        ("...", "?!"),
-        ("<thought>", "<world>"),
-        ("c++", "c"),
-        ("का", "की"),
-    ],
-)
-def test_other_words_make_another_id(one: str, other: str) -> None:
-    assert identify(one, "r") != identify(other, "r")
-
-
-def test_the_sides_do_not_run_into_each_other() -> None:
-    assert identify("a b", "c") != identify("a", "b c")
-
-
-@given(st.text(min_size=1))
-def test_normalising_leaves_something_of_every_text(text: str) -> None:
-    assert bool(normalise(text)) == bool(text.strip())
 
 
 @given(st.text(), st.text())

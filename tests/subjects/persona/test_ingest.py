@@ -298,7 +298,7 @@ def test_the_labelled_corpus_scores(tmp_path: Path) -> None:
     for name, rows in (("records", result.records), ("ledger", result.ledger.values())):
         (tmp_path / name).write_bytes(b"".join(encode(row) + b"\n" for row in rows))
     files = [tmp_path / "records", tmp_path / "ledger", source / "labels.jsonl"]
-    limits = ["--pack", source / "memories.jsonl", "--min", "score=0.99"]
+    limits = ["--pack", str(source / "memories.jsonl"), "--min", "score=0.99"]
     scored = subprocess.run(
         [sys.executable, scorer, *files, *limits], capture_output=True, text=True, check=False
     )

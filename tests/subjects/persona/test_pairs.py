@@ -92,6 +92,9 @@ def test_turns_without_a_reply_are_unpaired() -> None:
     [
         ({"metadata": {"discard": True}}, Reason.DISCARDED),
         ({"metadata": {"discard": "true"}}, Reason.DISCARDED),
+        ({"metadata": {"discard": 1}}, Reason.DISCARDED),
+        ({"metadata": {"discard": 0}}, None),
+        ({"metadata": {"feedbackType": "user_feedback"}}, Reason.FEEDBACK),
         ({"suitableForTraining": False}, Reason.DISCARDED),
         ({"metadata": {"reinforcementSignal": -1}}, Reason.NEGATIVE_FEEDBACK),
         ({"tags": ["feedback"]}, Reason.FEEDBACK),
@@ -104,3 +107,15 @@ def test_turns_without_a_reply_are_unpaired() -> None:
 )
 def test_what_the_memory_says_against_itself(fields: dict[str, Any], reason: Reason | None) -> None:
     assert unwanted(memory(**fields)) is reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"content": "I avoid the cellar."}, Reason.MONOLOGUE),
+        ({"content": "Sorted the drawers.", "tags": ["background-task"]}, Reason.SELF_NOTIFICATION),
+        ({"content": "ab " * 20_000}, Reason.TOO_LARGE),
+    ],
+)
+def test_a_text_without_a_reply(fields: dict[str, Any], reason: Reason) -> None:
+    assert pairs(memory(**fields)) is reason

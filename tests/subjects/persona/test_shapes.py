@@ -38,6 +38,8 @@ def shape(**fields: Any) -> list[Turn] | Reason:
             "messages": [{"role": "user", "content": USER}, {"role": "assistant", "content": REPLY}],
         },
         {"messages": [{"from": "human", "value": USER}, {"from": "gpt", "value": REPLY}]},
+        {"messages": [{"sender": "user", "text": USER}, {"sender": "Ilse", "text": REPLY}]},
+        {"messages": [{"role": "Jonas", "content": USER}, {"role": "assistant", "content": REPLY}]},
         {"content": "Asked.", "metadata": {"innerCuriosity": {"question": USER, "answer": REPLY}}},
         {"content": "Card.", "metadata": {"userMessage": USER, "assistantResponse": REPLY}},
         {
@@ -78,6 +80,12 @@ def test_the_same_pair_in_every_shape(fields: dict[str, Any]) -> None:
         ({"content": 42, "response": REPLY}, Reason.WRONG_TYPE),
         ({"content": ["a"], "response": REPLY}, Reason.WRONG_TYPE),
         ({}, Reason.EMPTY_FIELD),
+        ({"prompt": USER}, Reason.NO_REPLY),
+        ({"messages": "User: hi"}, Reason.WRONG_TYPE),
+        (
+            {"messages": [{"role": "Jonas", "content": USER}, {"role": "Ilse", "content": REPLY}]},
+            Reason.NO_REPLY,
+        ),
         ({"title": "Mend the pump", "description": "", "status": "todo"}, Reason.TASK),
         (
             {"content": "Invoked skill: fs_write", "metadata": {"toolName": "fs_write", "toolInputs": {}}},

@@ -1,6 +1,4 @@
-"""The persona: a person's episodic memories as three cognitive modes, each with a tag on either side of a
-pair.
-"""
+"""The persona: one person's memories in three cognitive modes, with a tag on either side of each pair."""
 
 from __future__ import annotations
 
@@ -12,7 +10,6 @@ from random import Random
 from bluebook.params import SubjectParams, convert
 from bluebook.records import Example, Outcome, Record, Sample
 from bluebook.subjects.persona import generator, grading, notation, suite
-from bluebook.subjects.persona.ingest import ingest
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
 from bluebook.subjects.persona.suite import ExpectPolicy
@@ -20,9 +17,7 @@ from bluebook.subjects.subject import Comparison, Diagnostic, Subject, Suite
 
 
 class Persona:
-    """The subject `persona`; a program is a parsed `Reply`. It has no grammar: after the tag, any text is a
-    reply.
-    """
+    """A program is a parsed `Reply`. There is no grammar: after the tag, any text is a reply."""
 
     name = "persona"
     grammar: str | None = None
@@ -34,6 +29,9 @@ class Persona:
         self._seed = seed
 
     def ingest(self, raw: Path) -> Iterator[PersonaRecord | Sample | Outcome]:
+        # Late: its hundreds of patterns take longer to compile than `bluebook check` may take in all.
+        from bluebook.subjects.persona.ingest import ingest
+
         return ingest(raw, self._ingest_policy, self._seed)
 
     def format(self, record: PersonaRecord) -> Iterator[Example]:

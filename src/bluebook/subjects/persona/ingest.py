@@ -23,7 +23,8 @@ import msgspec
 
 from bluebook.records import Outcome, Sample
 from bluebook.subjects.persona import modes
-from bluebook.subjects.persona.curation import Curated, curate, identify
+from bluebook.subjects.persona.curation import Curated, curate, lengthen, words
+from bluebook.subjects.persona.identity import identify
 from bluebook.subjects.persona.memories import (
     IngestPolicy,
     Mode,
@@ -32,7 +33,7 @@ from bluebook.subjects.persona.memories import (
     RecordMetadata,
     outcome_of,
 )
-from bluebook.subjects.persona.pairs import pairs, unwanted
+from bluebook.subjects.persona.pairs import pairs, unwanted, wants_long
 from bluebook.subjects.persona.quota import Form, Quota, Verdict
 from bluebook.subjects.persona.reading import Memory
 from bluebook.subjects.persona.sorting import Sorter
@@ -42,16 +43,19 @@ SAMPLES_ALIKE = 2  # samples with the same mode and the same changes
 _DUPLICATE, _OVER_QUOTA = 1, 2
 
 
-class _Candidate(msgspec.Struct, array_like=True):
-    """A pair on its way from the first pass to the third. `curated` is the part of it that a record does not
-    hold."""
+class _Candidate(msgspec.Struct, array_like=True, gc=False):
+    """A pair on its way from the first pass to the third, less what its line holds before it."""
 
     mode: Mode
     curated: Curated
-    metadata: RecordMetadata
+    original_id: str | None
+    group: str
+    source_type: str
+    mode_source: str
+    multi_turn: bool
 
 
-class _Stub(msgspec.Struct, array_like=True):
+class _Stub(msgspec.Struct, array_like=True, gc=False):
     """A ledger line before duplicates and the quota are known."""
 
     seq: int
@@ -60,6 +64,7 @@ class _Stub(msgspec.Struct, array_like=True):
     note: Reason | None  # what is worth saying of a kept one
 
 
+_FORM = {b"%d" % form: form for form in Form}  # a third of the time of `Form(int(…))`
 _encoder = msgspec.json.Encoder()
 _decode_candidate = msgspec.json.Decoder(_Candidate).decode
 _decode_stub = msgspec.json.Decoder(_Stub).decode
@@ -113,71 +118,78 @@ class _Run:
         reason = None
         choice = mode_of(memory)
         group = group_of(path, memory)
+        name = path.encode()
         for position, pair in enumerate(found):
             curated = curate(pair, choice.mode, self._policy)
             if isinstance(curated, Reason):
                 reason = reason or curated
                 continue
-            metadata = RecordMetadata(
-                original_id=memory.id,
-                path=path,
-                position=position,
-                group=group,
-                source_type=choice.source,
-                mode_source=choice.rule,
-                multi_turn=pair.block,
-                long_output=curated.form is Form.FORCED,
-                redactions=curated.redactions,
-                neutralised=curated.neutralised,
-                changes=curated.changes,
-            )
+            if curated.form is Form.LONGISH and wants_long(memory):
+                curated.form = Form.REALLY_LONG
             if memory.repaired:
-                metadata.neutralised = [*metadata.neutralised, "lone_surrogate"]
-            line = _encoder.encode(_Candidate(choice.mode, curated, metadata))
-            key = identify(curated.user, curated.reply)
-            self._pairs.add(
-                b"%s\t%s\t%06d\t%d\t%d\t%s" % (key.encode(), path.encode(), position, seq, curated.form, line)
+                curated.neutralised.append("lone_surrogate")
+            key = identify(curated.user, curated.reply).encode()
+            candidate = _Candidate(
+                choice.mode, curated, memory.id, group, choice.source, choice.rule, pair.block
             )
+            line = _encoder.encode(candidate)
+            self._pairs.add(b"%b\t%b\t%06d\t%d\t%d\t%b" % (key, name, position, seq, curated.form, line))
         return reason, Reason.UNKNOWN_TYPE if choice.source == "unknown" else None
 
-    def _unique(self) -> Iterator[tuple[str, int, Form, bytes]]:
-        """Id, file, form and line of each pair that is the first of its duplicates."""
+    def _unique(self) -> Iterator[list[bytes]]:
+        """The fields of each pair that is the first of its duplicates, as they lie in its line."""
         last = b""
         for line in self._pairs:
-            key, _, _, seq, form, rest = line.split(b"\t", 5)
+            fields = line.split(b"\t", 5)
+            key = fields[0]
             if key == last:
-                self._lost[int(seq)] |= _DUPLICATE
+                self._lost[int(fields[3])] |= _DUPLICATE
                 continue
             last = key
-            yield key.decode(), int(seq), Form(int(form)), rest
+            yield fields
 
     def records(self) -> Iterator[PersonaRecord]:
         """Passes 2 and 3."""
-        for key, _, form, _ in self._unique():
-            self._quota.count(key, form)
+        for key, _, _, _, form, _ in self._unique():
+            self._quota.count(key.decode(), _FORM[form])
         self._quota.settle()
-        for key, seq, form, line in self._unique():
-            verdict = self._quota.verdict(key, form)
+        for key, path, position, seq_digits, form, line in self._unique():
+            seq, name = int(seq_digits), key.decode()
+            verdict = self._quota.verdict(name, _FORM[form])
             if verdict is Verdict.DROP:
                 self._lost[seq] |= _OVER_QUOTA
                 continue
-            candidate = _decode_candidate(line)
-            curated, metadata = candidate.curated, candidate.metadata
             self._kept[seq] += 1
-            reply = curated.reply
-            if verdict is Verdict.LONG and curated.long is not None:
-                reply = curated.long
-                metadata.long_output = True
-                metadata.changes = curated.long_changes
+            candidate = _decode_candidate(line)
+            curated = candidate.curated
+            long = verdict is Verdict.LONG
+            if long:
+                lengthen(curated, self._policy)
             record = PersonaRecord(
-                id=key, mode=candidate.mode, user_text=curated.user, assistant_text=reply, metadata=metadata
+                id=name,
+                mode=candidate.mode,
+                user_text=curated.user,
+                assistant_text=curated.reply,
+                metadata=RecordMetadata(
+                    original_id=candidate.original_id,
+                    path=path.decode(),
+                    position=int(position),
+                    group=candidate.group,
+                    source_type=candidate.source_type,
+                    mode_source=candidate.mode_source,
+                    multi_turn=candidate.multi_turn,
+                    long_output=long and words(curated.reply) > self._policy.short_words,
+                    redactions=curated.redactions,
+                    neutralised=curated.neutralised,
+                    changes=curated.changes,
+                ),
             )
             self._sample(record, curated)
             yield record
 
     def _sample(self, record: PersonaRecord, curated: Curated) -> None:
         """Ids are hashes, so the first records in their order are a fair draw."""
-        kind = (record.mode, *record.metadata.changes)
+        kind = (record.mode, *curated.changes)
         alike = self._samples.setdefault(kind, [])
         if len(alike) >= SAMPLES_ALIKE:
             return
@@ -202,14 +214,14 @@ class _Run:
     def ledger(self) -> Iterator[Outcome]:
         """One line a path. A pack may hold a path twice: such lines are added up and say so."""
         for path, lines in groupby(self._stubs, key=_path_of):
-            stubs = [_decode_stub(line.partition(b"\t")[2]) for line in lines]
-            stub, lost = stubs[0], 0
-            for each in stubs:
+            stub, *others = [_decode_stub(line[len(path) + 1 :]) for line in lines]
+            kept, lost = self._kept[stub.seq], self._lost[stub.seq]
+            for each in others:
+                kept += self._kept[each.seq]
                 lost |= self._lost[each.seq]
-            if len(stubs) > 1:
                 stub.note = Reason.REPEATED_PATH
-                stub.reason = next((each.reason for each in stubs if each.reason is not None), None)
-            yield _outcome(path.decode(), stub, sum(self._kept[each.seq] for each in stubs), lost)
+                stub.reason = stub.reason or each.reason
+            yield _outcome(path.decode(), stub, kept, lost)
 
 
 def _path_of(line: bytes) -> bytes:
@@ -219,17 +231,19 @@ def _path_of(line: bytes) -> bytes:
 def _outcome(path: str, stub: _Stub, kept: int, lost: int) -> Outcome:
     if kept:
         return Outcome(path=path, original_id=stub.original_id, outcome="kept", reason=stub.note, pairs=kept)
+    reason = stub.reason
     if lost & _DUPLICATE:
         reason = Reason.DUPLICATE
-    else:
-        reason = Reason.LONG_FORM_QUOTA if lost & _OVER_QUOTA else stub.reason
+    elif lost & _OVER_QUOTA:
+        reason = Reason.LONG_FORM_QUOTA
     return Outcome(
         path=path, original_id=stub.original_id, outcome=outcome_of(reason), reason=reason, pairs=0
     )
 
 
 def mode_of(memory: Memory) -> modes.Choice:
-    tagged = memory.metadata.cognitiveMode if memory.metadata is not None else None
+    metadata = memory.metadata
+    tagged = (metadata.cognitiveMode or metadata.mode) if metadata is not None else None
     return modes.choose(memory.type or memory.memoryType, tagged or memory.cognitiveMode)
 
 

@@ -18,7 +18,7 @@ from bluebook.records import Record
 Mode = Literal["dual", "emulation", "agent"]
 
 
-class IngestPolicy(Struct):
+class IngestPolicy(Struct, frozen=True):
     """`subjects.persona.ingest` of params.yaml. A word is what lies between spaces."""
 
     short_words: Annotated[int, msgspec.Meta(ge=1)]

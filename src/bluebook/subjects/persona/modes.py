@@ -13,7 +13,8 @@ is not an `action`. A type that is in no table is unknown, and the ledger says s
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 from bluebook.subjects.persona.memories import Mode
 
@@ -86,7 +87,7 @@ _WORDS = re.compile(r"[a-z0-9]+")
 _JOINED = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-class Choice(NamedTuple):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """`source` is the type as the tables know it, else `unknown` or `none`."""
 
     mode: Mode

@@ -59,6 +59,9 @@ class TagAt(NamedTuple):
 
 def tags_in_place(text: str) -> list[TagAt]:
     """Every tag of `text` in a tag position, in order. Quoted tags are not among them."""
+    if "\n<" not in text:  # nearly all texts: nothing to look for beyond the first character
+        opening = _TAG.match(text)
+        return [TagAt(opening[1], 1)] if opening else []
     return [TagAt(match[1], text.count("\n", 0, match.start()) + 1) for match in _TAG.finditer(text)]
 
 

@@ -9,7 +9,8 @@ of neither side, belong to no pair.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+
+import msgspec
 
 from bluebook.subjects.persona.context import leans_on_context, strip_injected
 from bluebook.subjects.persona.memories import Reason
@@ -18,10 +19,11 @@ from bluebook.subjects.persona.reading import Memory, Metadata
 from bluebook.subjects.persona.shapes import turns
 from bluebook.subjects.persona.transcripts import Turn, joined
 
+MAX_CHARACTERS = 50_000  # no writer stores a longer text; beyond it something went wrong
 _NO_METADATA = Metadata()
 
 
-class Pair(NamedTuple):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """`said` is what the user side holds in the raw memory, `user` the same without injected context. `block`
     is true where earlier turns are part of both; `leaning` where they were added because the pair needs
     them."""
@@ -41,7 +43,7 @@ def unwanted(memory: Memory) -> Reason | None:
     if metadata.curator is not None:
         return Reason.SELF_NOTIFICATION
     tagged = memory.tags is not None and "feedback" in memory.tags
-    if tagged or (memory.content is not None and memory.content.startswith("[Feedback")):
+    if tagged or metadata.feedbackType or (memory.content or "").startswith("[Feedback"):
         return Reason.FEEDBACK
     if metadata.reinforcementSignal is not None and metadata.reinforcementSignal < 0:
         return Reason.NEGATIVE_FEEDBACK
@@ -70,9 +72,12 @@ def pairs(memory: Memory) -> list[Pair] | Reason:
 
 def _monologue(memory: Memory, reason: Reason) -> Reason:
     """A text without a reply may still be a program's own note, which is dropped and not merely unpaired."""
-    if reason is Reason.MONOLOGUE and memory.content is not None and is_self_notification(memory.content):
-        return Reason.SELF_NOTIFICATION
-    return reason
+    if reason is not Reason.MONOLOGUE or memory.content is None:
+        return reason
+    if len(memory.content) > MAX_CHARACTERS:
+        return Reason.TOO_LARGE
+    own_note = memory.tags is not None and "background-task" in memory.tags
+    return Reason.SELF_NOTIFICATION if own_note or is_self_notification(memory.content) else reason
 
 
 def _exchanges(said: list[Turn]) -> list[Pair]:
@@ -104,5 +109,10 @@ def _written(earlier: list[tuple[str, str]], last: str) -> str:
     return "\n".join([*lines, f"User: {last}"])
 
 
-def _true(flag: bool | str | None) -> bool:
-    return flag is True or (isinstance(flag, str) and flag.strip().lower() in {"true", "yes", "1", "allowed"})
+def wants_long(memory: Memory) -> bool:
+    """Does the memory ask for the long form of its reply?"""
+    return memory.metadata is not None and _true(memory.metadata.long_output)
+
+
+def _true(flag: bool | int | str | None) -> bool:
+    return flag is not None and str(flag).strip().lower() in {"true", "yes", "1", "allowed"}

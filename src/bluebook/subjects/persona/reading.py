@@ -36,9 +36,11 @@ class Metadata(msgspec.Struct):
     conversationId: str | None = None
     sessionId: str | None = None
     parentEventId: str | None = None
-    multi_turn: bool | str | None = None
-    long_output: bool | str | None = None
-    discard: bool | str | None = None
+    mode: str | None = None
+    multi_turn: bool | int | str | None = None
+    long_output: bool | int | str | None = None
+    discard: bool | int | str | None = None
+    feedbackType: str | None = None
     reinforcementSignal: float | None = None
     curator: Any = None
     chat: Any = None
@@ -83,6 +85,8 @@ _decoder = msgspec.json.Decoder(Memory)
 _BY_HAND = {"wrong", "repaired", "metadata", "messages"}
 _MEMORY_FIELDS = {name: kind for name, kind in get_type_hints(Memory).items() if name not in _BY_HAND}
 _METADATA_FIELDS = get_type_hints(Metadata)
+_ROLE_KEYS = ("role", "from", "sender", "author", "speaker")
+_TEXT_KEYS = ("content", "value", "text", "message")
 _IDS = {"id", "conversationId", "sessionId", "parentEventId"}
 
 
@@ -94,7 +98,7 @@ def read(data: bytes) -> Memory | Reason:
         try:
             # Decoding first makes bytes that are no UTF-8 an error even in the fields that the typed path
             # skips.
-            return checked(_decoder.decode(data.decode()))
+            return checked(_decoder.decode(data if data.isascii() else data.decode()))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # read again below, which names the reason
     value = _parse(data)
@@ -136,8 +140,8 @@ def _parse(data: bytes) -> Any | Reason:
 
 
 def from_object(value: Any) -> Memory | Reason:
-    """A memory from parsed JSON whose fields may be of any type: each that has its own type is taken, the names of
-    the others are noted."""
+    """A memory from parsed JSON with fields of any type: those of the right one are taken, the names of the
+    others are noted."""
     if not isinstance(value, dict):
         return Reason.NOT_AN_OBJECT
     if value.keys() >= _ENCRYPTED:
@@ -187,10 +191,10 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def _turn(turn: dict[str, Any]) -> Message:
-    """A turn with whatever it has. One without text keeps its place as an empty one, so that its neighbours are not
+    """A turn with whatever it has. One without text keeps its place, empty, so that its neighbours are not
     taken for a pair."""
-    role = turn.get("role", turn.get("from"))
-    content = turn.get("content", turn.get("value"))
+    role = next((turn[key] for key in _ROLE_KEYS if key in turn), None)
+    content = next((turn[key] for key in _TEXT_KEYS if key in turn), None)
     if isinstance(content, list):  # text in parts, as chat APIs store it
         parts = [part.get("text") if isinstance(part, dict) else part for part in content]
         content = "\n".join(part for part in parts if isinstance(part, str))

@@ -16,7 +16,7 @@ import re
 from typing import Any
 
 from bluebook.subjects.persona.memories import Reason
-from bluebook.subjects.persona.reading import Memory, Metadata
+from bluebook.subjects.persona.reading import Memory, Message, Metadata
 from bluebook.subjects.persona.transcripts import (
     Role,
     Turn,
@@ -37,6 +37,8 @@ _ROLES: dict[str, Role] = {
     "gpt": "assistant",
     "persona": "assistant",
 }
+_TEXTS = frozenset({"content", "prompt", "question", "userMessage", "messages"})
+_NEITHER = frozenset({"", "system", "developer", "tool", "function", "ipython", "context", "observation"})
 _THINKING = re.compile(
     r"^\s*\U0001f914\s*(?P<user>.+?)\s*\n\s*\U0001f4ad\s*(?P<assistant>.+?)\s*$", re.DOTALL
 )
@@ -49,9 +51,8 @@ _TOOL_NOTE = re.compile(
 def turns(memory: Memory) -> list[Turn] | Reason:
     """Everything that was said, in order; or why there are no two sides."""
     if memory.messages:
-        said = [
-            Turn(_ROLES.get(turn.role.strip().lower(), "other"), turn.content) for turn in memory.messages
-        ]
+        roles = _roles(memory.messages)
+        said = [Turn(roles[turn.role], turn.content) for turn in memory.messages]
         return (
             said if any(turn.role == "assistant" and turn.text.strip() for turn in said) else Reason.NO_REPLY
         )
@@ -77,6 +78,16 @@ def turns(memory: Memory) -> list[Turn] | Reason:
     return Reason.NO_PROMPT if memory.observation is not None else Reason.MONOLOGUE
 
 
+def _roles(messages: list[Message]) -> dict[str, Role]:
+    """What each role is called here. Where one side is known and one name is left, that is the other side."""
+    roles: dict[str, Role] = {turn.role: _ROLES.get(turn.role.strip().lower(), "other") for turn in messages}
+    missing = {"user", "assistant"} - set(roles.values())
+    names = [role for role, side in roles.items() if side == "other" and role.strip().lower() not in _NEITHER]
+    if len(missing) == 1 and len(names) == 1:
+        roles[names[0]] = "user" if "user" in missing else "assistant"
+    return roles
+
+
 def _two_fields(user: str, assistant: str) -> list[Turn] | Reason:
     if not user.strip():
         return Reason.EMPTY_FIELD
@@ -91,9 +102,12 @@ def _without_content(memory: Memory) -> list[Turn] | Reason:
     session = _session(memory.questions, memory.answers)
     if session:
         return session
-    if "content" in memory.wrong:
+    if not _TEXTS.isdisjoint(memory.wrong):
         return Reason.WRONG_TYPE
-    return Reason.TASK if memory.title is not None and memory.status is not None else Reason.EMPTY_FIELD
+    if memory.title is not None and memory.status is not None:
+        return Reason.TASK
+    asked = memory.prompt or memory.question or memory.userMessage
+    return Reason.NO_REPLY if asked and asked.strip() else Reason.EMPTY_FIELD
 
 
 def _with_reply(content: str, reply: str) -> list[Turn]:

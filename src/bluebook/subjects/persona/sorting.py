@@ -10,8 +10,8 @@ import heapq
 from collections.abc import Iterator
 from pathlib import Path
 
-RUN_BYTES = 8 << 20
-RUNS = 64  # merged to one when there are so many: open files are limited
+RUN_BYTES = 4 << 20
+RUNS = 128  # merged to one when there are so many: open files are limited
 
 
 class Sorter:

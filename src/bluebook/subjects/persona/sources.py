@@ -153,25 +153,32 @@ def _path_of(head: bytes, tail: bytes) -> str | None:
 
 def _read_line(line: bytes, name: str, max_bytes: int) -> Source:
     try:
-        text = line.decode()
+        # Decoding first makes bytes that are no UTF-8 an error even in the fields that the typed path skips.
+        fast = _decoder.decode(line if line.isascii() else line.decode())
     except UnicodeDecodeError:
         return Source(_path_of(line[:_ENDS], line[-_ENDS:]) or name, Reason.MALFORMED_PACK_LINE)
-    try:
-        fast = _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_odd_line(line, text, name, max_bytes)
-    if fast.memory is None or fast.raw_b64 is not None or not fast.path:
-        return _read_odd_line(line, text, name, max_bytes)
+    except (msgspec.DecodeError, RecursionError):
+        return _read_odd_line(line, name, max_bytes)
+    if not fast.path:
+        return _read_odd_line(line, name, max_bytes)
     path = fast.path if fast.path.isprintable() else visible(fast.path)
     by_name = _by_name(path)
     if by_name is not None:
         return Source(path, by_name)
+    if fast.raw_b64 is not None:
+        return Source(path, _read_raw(fast.raw_b64, max_bytes))
+    if fast.memory is None:
+        return _read_odd_line(line, name, max_bytes)
     return Source(path, reading.checked(fast.memory))
 
 
-def _read_odd_line(line: bytes, text: str, name: str, max_bytes: int) -> Source:
+def _read_raw(encoded: str, max_bytes: int) -> Memory | Reason:
+    return Reason.TOO_LARGE if len(encoded) > max_bytes * _BASE64 + 4 else reading.read_base64(encoded)
+
+
+def _read_odd_line(line: bytes, name: str, max_bytes: int) -> Source:
     try:
-        value: Any = reading.parse_strictly(text)
+        value: Any = reading.parse_strictly(line.decode())
     except RecursionError:
         return Source(_path_of(line[:_ENDS], line[-_ENDS:]) or name, Reason.NESTED_TOO_DEEPLY)
     except ValueError:
@@ -184,8 +191,7 @@ def _read_odd_line(line: bytes, text: str, name: str, max_bytes: int) -> Source:
     if by_name is not None:
         return Source(path, by_name)
     if isinstance(encoded, str):
-        too_large = len(encoded) > max_bytes * _BASE64 + 4
-        return Source(path, Reason.TOO_LARGE if too_large else reading.read_base64(encoded))
+        return Source(path, _read_raw(encoded, max_bytes))
     if "memory" in value:
         return Source(path, reading.from_object(value["memory"]))
     return Source(path, Reason.MALFORMED_PACK_LINE)

@@ -12,10 +12,12 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+import msgspec
+
 Role = Literal["user", "assistant", "other"]
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct, frozen=True, gc=False):  # a fifth of a named tuple's time
     """`other` is neither side: a system prompt, a tool's output."""
 
     role: Role
@@ -55,7 +57,7 @@ def _label(names: tuple[str, ...], start: str) -> re.Pattern[str]:
     )
 
 
-# A line starts with a newline in a text that is given one in front; `(?m)^` would be tried at every character.
+# A line starts with a newline, in a text that is given one in front; `(?m)^` would be tried everywhere.
 _LINE = r"\n"
 _OF_LABEL = {
     name: (family, _label(family.asks + family.replies + family.others, _LINE))
@@ -73,6 +75,8 @@ _STRAIGHT = re.compile(r'(?P<opens>(?<![^\s(\[])"(?=\S))|"')
 
 def turns_of_transcript(text: str) -> list[Turn]:
     """The turns of a transcript; none where `text` has not two sides."""
+    if not _has_colon(text):  # a tenth of the time of the patterns, and true of most texts
+        return []
     opening = _OPENING.match(text)
     lines = f"\n{text.lstrip()}"
     if opening is None:
@@ -121,11 +125,15 @@ def _with_named_reply(lines: str, marks: list[_Mark]) -> list[_Mark]:
 
 def without_label(text: str) -> str:
     """One side's text without the label that an old writer put before it: `Me: "call Ana"` is `call Ana`."""
-    label = _ASKING.match(text)
+    label = _ASKING.match(text) if _has_colon(text) else None
     if label is None:
         return text
     said = text[label.end() :].strip()
     return (said[1:-1] if _is_quoted(said) else said) or text
+
+
+def _has_colon(text: str) -> bool:
+    return ":" in text or "：" in text
 
 
 def _is_quoted(said: str) -> bool:

@@ -1,0 +1,98 @@
+"""Mastery at earlier revisions, read from Git: history lives in commits and tags, one live version in the
+work tree."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from bluebook.errors import BluebookError
+from bluebook.reports.inputs import Mastery, decode, read_optional
+
+MOST_REVISIONS = 24  # as many as a page shows side by side; the newest are kept
+
+
+class Revision(msgspec.Struct, kw_only=True, frozen=True):
+    """One commit that changed a subject's mastery, with the tags under which it is the live one."""
+
+    commit: str
+    tags: tuple[str, ...]
+    subject_line: str
+    mastery: Mastery
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    """Git's output, or None where it has no answer: no repository, no commit, no such file."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _mastery_path(subject: str) -> str:
+    return f"metrics/{subject}/mastery.json"
+
+
+def resolve(root: Path, revision: str) -> str:
+    """The full hash of a revision. Raises BluebookError for one that Git does not know."""
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        raise BluebookError(
+            f"Git knows no revision {revision!r} here; `git log --oneline` and `git tag` list them"
+        )
+    return found.decode().strip()
+
+
+def mastery_at(root: Path, commit: str, subject: str) -> Mastery | None:
+    """The subject's mastery as of a commit, or None where the commit holds none."""
+    path = _mastery_path(subject)
+    # `./` makes the path relative to root, which need not be the top of its repository.
+    raw = _git(root, "show", f"{commit}:./{path}")
+    return None if raw is None else decode(raw, Mastery, Path(f"{commit[:8]}:{path}"))
+
+
+def subjects_at(root: Path, commit: str) -> list[str]:
+    """The subjects that have a mastery file in a commit, sorted."""
+    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "metrics/") or b""
+    files = [Path(name) for name in listed.decode("utf-8", "replace").split("\0") if name]
+    return sorted(file.parts[1] for file in files if len(file.parts) == 3 and file.name == "mastery.json")
+
+
+def mastery_here(root: Path, subject: str) -> Mastery | None:
+    """The subject's mastery in the work tree."""
+    return read_optional(root / _mastery_path(subject), Mastery)
+
+
+def subjects_here(root: Path) -> list[str]:
+    """The subjects that have a mastery file in the work tree, sorted."""
+    return sorted(file.parent.name for file in root.glob("metrics/*/mastery.json"))
+
+
+def revisions(root: Path, subject: str) -> list[Revision]:
+    """The commits that changed the subject's mastery, oldest first; empty where there is no Git history of
+    it."""
+    path = _mastery_path(subject)
+    log = _git(root, "log", f"-{MOST_REVISIONS}", "--format=%H%x09%s", "--", path) or b""
+    tags: dict[str, list[str]] = {}
+    # A release of a subject is tagged SUBJECT@VERSION, on its own commit or a later one.
+    for tag in (_git(root, "tag", "--list", f"{subject}@*") or b"").decode("utf-8", "replace").split():
+        changed = _git(root, "log", "-1", "--format=%H", f"refs/tags/{tag}", "--", path)
+        if changed:
+            tags.setdefault(changed.decode().strip(), []).append(tag)
+    found = []
+    for line in reversed(log.decode("utf-8", "replace").splitlines()):
+        commit, _, subject_line = line.partition("\t")
+        mastery = mastery_at(root, commit, subject)
+        if mastery is not None:
+            found.append(
+                Revision(
+                    commit=commit,
+                    tags=tuple(tags.get(commit, ())),
+                    subject_line=subject_line,
+                    mastery=mastery,
+                )
+            )
+    return found

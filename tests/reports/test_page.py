@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bluebook.errors import DataError
+from bluebook.records import Answer, ExamItem, Grade, Sample, write_jsonl
+from bluebook.reports.page import page
+from bluebook.reports.view import BEST, WEAKEST, GradedItem, View, chosen, gather, grouped
+from tests.reports.conftest import SUBJECT, mastery, write_json
+
+Build = Callable[..., Path]
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\" ' & \x00 </style></title> <thought>: \u202e"
+
+
+class Outline(HTMLParser):
+    """The tags of a page, the ids and the links to them, and the text that a reader sees."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.references: list[str] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [(found["href"] or "")[1:]] if tag == "a" else []
+        self.references += [value or "" for key, value in attrs if key in ("href", "src") and tag != "a"]
+        self.references += (found.get("aria-labelledby") or "").split()
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def view_of(root: Path, name: str = SUBJECT) -> View:
+    return gather(root, name, "embedded")
+
+
+def test_the_whole_page(built: Build) -> None:
+    found = Outline(page([view_of(built())]))
+    for said in (
+        "sailing@0123456789ab",  # the model
+        "records exam",
+        "harbour",
+        "Four fathoms at low water",
+        "one word",  # a reason of the ledger
+        "a quiet summer",  # a waiver
+        "e19",  # a failing row
+        "untrained base on validation, 6.900",
+        "62.0",  # an accuracy
+        "retrieval",
+        "4.100 → 1.920",  # base's and adapter's loss
+        "nothing in place of <deck>",  # an error
+    ):
+        assert said in found.words, said
+
+
+def test_ids_are_unique_and_every_link_has_its_target(built: Build) -> None:
+    root = built()
+    built("rowing")
+    found = Outline(page([view_of(root), view_of(root, "rowing")]))
+    assert len(found.ids) == len(set(found.ids))
+    assert found.links
+    assert set(found.links) <= set(found.ids)
+
+
+def test_nothing_is_fetched(built: Build) -> None:
+    text = page([view_of(built())])
+    assert not re.search(r"""(?:src|href|action)\s*=\s*["']?(?:https?:|//|file:)""", text)
+    assert not re.search(r"@import|url\(", text)
+    assert "default-src &#x27;none&#x27;" in text
+
+
+def test_the_same_results_give_the_same_bytes(built: Build) -> None:
+    root = built()
+    assert page([view_of(root)]) == page([view_of(root)])
+
+
+def test_data_never_becomes_markup(built: Build, tmp_path: Path) -> None:
+    root = built()
+    harmless = Outline(page([view_of(root)]))
+    sample = Sample(
+        id=EVIL, construct=EVIL, before={EVIL: EVIL, "b": "x"}, after={EVIL: "", "b": EVIL}, changes=[EVIL]
+    )
+    write_jsonl(root / f"data/records/{SUBJECT}.samples.jsonl", [sample])
+    write_json(root / f"metrics/{SUBJECT}/mastery.json", mastery() | {"exam": EVIL, "errors": {EVIL: 1}})
+    item = ExamItem(
+        id="i000", exam=EVIL, version=EVIL, kind="holdout", prompt=EVIL, reference=EVIL, constructs=[EVIL]
+    )
+    write_jsonl(root / f"data/holdout/{SUBJECT}.jsonl", [item])
+    write_jsonl(
+        root / f"data/answers/{SUBJECT}.jsonl",
+        [Answer(item="i000", model=EVIL, mode="free", text=EVIL, tokens=1, finish="stop")],
+    )
+    text = page([view_of(root)])
+    found = Outline(text)
+    assert "<script>alert" not in text
+    assert found.tags.count("script") == harmless.tags.count("script") == 1
+    assert "img" not in found.tags
+    assert "thought" not in found.tags
+    assert "<script>alert(1)</script>" in found.words
+
+
+def test_before_anything_is_built(tmp_path: Path) -> None:
+    """The page of a fresh clone says what is missing, for every part but the history."""
+    found = Outline(page([view_of(tmp_path, "sailing")]))
+    assert found.words.count("Not built yet") == 7
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "metrics/sailing/mastery.json",
+        "metrics/sailing/gate.json",
+        "metrics/sailing/train.json",
+        "metrics/sailing/loss.json",
+        "data/answers/sailing.jsonl",
+        "data/records/sailing.ledger.jsonl",
+        "data/records/sailing.samples.jsonl",
+        "data/examples/sailing.jsonl",
+        "data/holdout/sailing.jsonl",
+    ],
+)
+def test_any_part_may_be_missing(built: Build, missing: str) -> None:
+    root = built()
+    (root / missing).unlink()
+    page([view_of(root)])
+
+
+def test_a_page_without_subjects() -> None:
+    assert "no subjects" in page([])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"subject": 3}', "\xff"])
+def test_a_malformed_file_is_named(built: Build, text: str) -> None:
+    root = built()
+    file = root / f"metrics/{SUBJECT}/mastery.json"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"metrics/sailing/mastery\.json"):
+        view_of(root)
+
+
+def test_keys_that_a_report_does_not_know_are_left_alone(built: Build) -> None:
+    root = built()
+    expected = page([view_of(root)])
+    write_json(
+        root / f"metrics/{SUBJECT}/mastery.json", mastery() | {"subject": SUBJECT, "of_a_later_version": [1]}
+    )
+    assert page([view_of(root)]) == expected
+
+
+def test_an_exam_without_items_is_no_result(built: Build) -> None:
+    root = built()
+    empty = mastery() | {"n": 0, "constructs": {}, "baselines": {}, "exam": "", "version": ""}
+    write_json(root / f"metrics/{SUBJECT}/practice.json", empty)
+    assert view_of(root).practice is None
+
+
+def test_the_ledger_is_counted(built: Build) -> None:
+    found = view_of(built())
+    assert found.outcomes.total() == 60
+    assert found.reasons.total() == 60 - found.outcomes["kept"]
+    assert found.pairs == 2 * found.outcomes["kept"]
+    assert found.examples == {"train": 108, "validation": 12}
+
+
+def _graded(index: int, score: float, constructs: list[str]) -> GradedItem:
+    name = f"i{index:05}"
+    return GradedItem(
+        item=ExamItem(
+            id=name, exam="e", version="1", kind="holdout", prompt="p", reference="r", constructs=constructs
+        ),
+        answer=Answer(item=name, model="m", mode="free", text="t", tokens=1, finish="stop"),
+        grade=Grade(item=name, mode="free", valid=True, score=score, errors=[], per_construct={}),
+    )
+
+
+def test_of_many_answers_the_weakest_and_best_of_each_construct_are_shown() -> None:
+    common = [_graded(index, index / 1000, ["common"]) for index in range(1000)]
+    rare = [_graded(5000 + index, 0.5, ["common", "rare"]) for index in range(3)]
+    every = sorted([*common, *rare], key=lambda graded: graded.grade.score)
+    shown = chosen(every)
+    assert len(shown) == WEAKEST + BEST + len(rare)
+    assert [graded.grade.score for graded in shown] == sorted(graded.grade.score for graded in shown)
+    assert common[0] in shown
+    assert common[-1] in shown
+    assert all(graded in shown for graded in rare)
+
+
+def test_constructs_are_grouped_by_their_kind() -> None:
+    assert grouped(["mode:b", "Loop", "mode:a"]) == {"construct": ["Loop"], "mode": ["mode:a", "mode:b"]}
+
+
+def test_the_stage_writes_the_page(built: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = built("persona")
+    monkeypatch.chdir(root)
+    repository = Path(__file__).parents[2]
+    (root / "params.yaml").write_bytes((repository / "params.yaml").read_bytes())
+    runpy.run_path(str(repository / "stages/report.py"))["main"]()
+    assert "Four fathoms" in (root / "reports/index.html").read_text("utf-8")
+    assert [file.name for file in (root / "reports").iterdir()] == ["index.html"]
