@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 from bluebook.errors import BluebookError, ParamsError
 from bluebook.params import ComposeParams, ExamParams, GateParams, LoraParams, SubjectParams, TrainParams
 from bluebook.records import DatasetRow, ExamItem, Example, Message, Outcome, TokenCount, read_jsonl
-from bluebook.subjects.ue5 import Ue5, create
+from bluebook.subjects.ue5 import create
 from bluebook.subjects.ue5.arranging import arrange, canonical
 from bluebook.subjects.ue5.catalogue import declared
 from bluebook.subjects.ue5.from_export import to_program
 from bluebook.subjects.ue5.generator import Generator, is_reserved
-from bluebook.subjects.ue5.instructions import REGISTERS, instruct, spoken
+from bluebook.subjects.ue5.instructions import instruct, spoken
 from bluebook.subjects.ue5.language import parse
 from bluebook.subjects.ue5.printing import print_program
 from bluebook.subjects.ue5.program import Program
 from bluebook.subjects.ue5.records import IngestPolicy, Ue5Record
 from bluebook.subjects.ue5.subgraphs import parts
+from bluebook.subjects.ue5.subject import Ue5
 from bluebook.subjects.ue5.to_clipboard import to_clipboard
+from bluebook.subjects.ue5.wordings import REGISTERS, Register
 from tests.subjects.ue5.exports import FIXTURES
 from tests.subjects.ue5.exports import parse as read
 from tests.subjects.ue5.programs import DOOR, renumbered
@@ -104,10 +106,8 @@ def test_pieces_that_look_alike_are_told_apart_by_what_they_share() -> None:
         for at in range(4)
     ]
     reads = [f"DATA v{at // 2}.Value -> p{at}.InString" for at in range(4)]
-    text = "\n".join(
-        ["BLUEPRINT: B", "VAR Note: String", "GRAPH: EventGraph", *heads]
-        + ["NODE v0: VariableGet [VarName=Note]", "NODE v1: VariableGet [VarName=Note]", *reads]
-    )
+    notes = [f"NODE v{at}: VariableGet [VarName=Note]" for at in range(2)]
+    text = "\n".join(["BLUEPRINT: B", "VAR Note: String", "GRAPH: EventGraph", *heads, *notes, *reads])
     base = canonical(parse(text), CATALOGUE)
     for seed in range(20):
         assert canonical(renumbered(parse(text), Random(seed)), CATALOGUE) == base
@@ -124,7 +124,7 @@ def test_generated_programs_are_the_same_under_other_names(seed: int) -> None:
 
 
 def test_an_event_stands_alone_with_what_it_drives_reads_and_names() -> None:
-    found = {entry: one for entry, one in parts(parse(TWO_EVENTS), CATALOGUE)}
+    found = dict(parts(parse(TWO_EVENTS), CATALOGUE))
     begin = found["Event_BeginPlay"]
     assert {node.id for node in begin.graphs[0].nodes} == {"n1", "n2", "n3", "n4", "n5"}
     assert [variable.name for variable in begin.variables] == ["Depth"]
@@ -204,10 +204,12 @@ def test_each_rule_catches_what_it_is_for(subject: Ue5, response: str, broken: s
 
 
 @pytest.mark.parametrize("register", REGISTERS)
-def test_an_instruction_names_everything_that_the_program_holds(register: str, generator: Generator) -> None:
+def test_an_instruction_names_everything_that_the_program_holds(
+    register: Register, generator: Generator
+) -> None:
     for seed in range(60):
         program = parse(generator.generate((), Random(seed)).response)
-        said = instruct(program, CATALOGUE, register, Random(seed))  # type: ignore[arg-type]
+        said = instruct(program, CATALOGUE, register, Random(seed))
         assert program.blueprint in said
         assert all(variable.name in said for variable in program.variables)
         for graph in program.graphs:

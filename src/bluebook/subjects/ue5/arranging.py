@@ -81,7 +81,7 @@ def plain(value: Value, kind: str, catalogue: Catalogue) -> Value:
     where it is no text. What has no type here is Unreal's own and stays as it is."""
     known = catalogue.type(kind)
     is_struct = known is not None and known.category == "struct"
-    if kind in _KEPT or is_struct and not isinstance(value, Fields):
+    if kind in _KEPT or (is_struct and not isinstance(value, Fields)):
         return value
     if isinstance(value, Number):
         return Number(_number(value.text))

@@ -18,10 +18,12 @@ from bluebook.errors import BluebookError
 from bluebook.records import Example, Origin
 from bluebook.subjects.ue5.arranging import arrange
 from bluebook.subjects.ue5.catalogue import Catalogue
-from bluebook.subjects.ue5.growing import Index, Plant
-from bluebook.subjects.ue5.instructions import REGISTERS, Register, instruct
+from bluebook.subjects.ue5.feeding import Index
+from bluebook.subjects.ue5.growing import Plant
+from bluebook.subjects.ue5.instructions import instruct
 from bluebook.subjects.ue5.printing import print_program
 from bluebook.subjects.ue5.program import Program
+from bluebook.subjects.ue5.wordings import REGISTERS, Register
 
 RESERVED_SHARE = 8
 _TRIES = 200

@@ -19,155 +19,21 @@ import re
 from collections import Counter
 from functools import lru_cache
 from random import Random
-from typing import Literal, get_args
-
-import msgspec
 
 from bluebook.subjects.ue5.arranging import pin_rank
 from bluebook.subjects.ue5.catalogue import Catalogue, NodeType
 from bluebook.subjects.ue5.printing import label_text, name_text, type_text, value_text
 from bluebook.subjects.ue5.program import Graph, Node, Param, PinName, Program
+from bluebook.subjects.ue5.wordings import WORDINGS, Register, Style
 
-Register = Literal["notes", "prose", "request", "steps"]
-REGISTERS: tuple[Register, ...] = get_args(Register)
 _NESTED = 40  # nodes up to which an instruction nests; beyond, it is a numbered list
 _VARIABLE, _SET = "VariableGet", "VariableSet"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9_\s]+")
 
 
-class Style(msgspec.Struct, frozen=True):
-    """How one wording says things; each is a pattern."""
-
-    opening: str  # {name}
-    parent: str
-    variables: str  # {list}
-    variable: str  # {article} {type} {name}
-    default: str  # {value}
-    event: str  # {node}: before what it drives
-    then: str  # between two steps
-    spoken: bool  # everyday spellings
-    given: str  # {list}: the parameters and inputs of a node
-    pair: str  # {key} {value}
-    comma: str
-    source: str  # {name}: a variable that is read
-    output: str  # {pin} {node}
-    same: str  # {node}: said before
-    branches: str  # {list}: where a node leads to, if to several places
-    branch: str  # {pin} {steps}
-    between: str  # branches
-    at: str  # {node} {pin}: an exec input other than the usual one
-    pin: str  # {node} {pin} {side} {type}
-    end: str  # of a sentence
-    graph: str  # {name}: before a graph that is not the first
-
-
-_NOTES = Style(
-    opening="{name}:",
-    parent=" child of {name};",
-    variables=" vars {list};",
-    variable="{name}:{type}",
-    default="={value}",
-    event=" {node}",
-    then=" > ",
-    spoken=False,
-    given="({list})",
-    pair="{key}={value}",
-    comma=", ",
-    source="var {name}",
-    output="{pin} of {node}",
-    same="same {node}",
-    branches=" {{ {list} }}",
-    branch="{pin}: {steps}",
-    between="; ",
-    at="{node} at {pin}",
-    pin=" {side} pin {pin} of {node}: {type}",
-    end=";",
-    graph=" graph {name}",
-)
-_PROSE = Style(
-    opening="Create the Blueprint {name}.",
-    parent=" Its parent class is {name}.",
-    variables=" It has {list}.",
-    variable="{article} {type} variable {name}",
-    default=" that starts as {value}",
-    event=" On {node}, ",
-    then=", then ",
-    spoken=True,
-    given=" with {list}",
-    pair="{key} {value}",
-    comma=" and ",
-    source="the variable {name}",
-    output="the {pin} of {node}",
-    same="the same {node}",
-    branches=" ({list})",
-    branch="{pin}: {steps}",
-    between="; ",
-    at="{node} at its {pin}",
-    pin=" The {node} has an {side}put {pin} of type {type}",
-    end=".",
-    graph=" In the graph {name}:",
-)
-_WORDINGS: dict[Register, tuple[Style, ...]] = {
-    "notes": (
-        _NOTES,
-        msgspec.structs.replace(_NOTES, opening="Blueprint {name} |", then=" -> ", source="{name} (var)"),
-        msgspec.structs.replace(
-            _NOTES, opening="{name}.", then=", ", variables=" Variables: {list};", end="."
-        ),
-    ),
-    "prose": (
-        _PROSE,
-        msgspec.structs.replace(
-            _PROSE, opening="Make a Blueprint called {name}.", event=" When {node} happens, "
-        ),
-        msgspec.structs.replace(
-            _PROSE,
-            opening="Write {name}.",
-            event=" Upon {node}: ",
-            then="; after that ",
-            given=" ({list})",
-            comma=", ",
-        ),
-    ),
-    "request": (
-        msgspec.structs.replace(
-            _PROSE,
-            opening="I need a Blueprint, {name}.",
-            parent=" It should be a {name}.",
-            variables=" Give it {list}.",
-            default=" (at first {value})",
-            event=" When {node} fires I want it to ",
-            then=" and then ",
-            given=" using {list}",
-            comma=", ",
-            source="my variable {name}",
-        ),
-        msgspec.structs.replace(
-            _PROSE,
-            opening="Can you build {name} for me?",
-            variables=" It needs {list}.",
-            event=" As soon as {node} happens it should ",
-            then=", next ",
-            given=" ({list})",
-            comma=", ",
-        ),
-        msgspec.structs.replace(
-            _PROSE,
-            opening="Please set up {name}.",
-            variables=" Use {list}.",
-            event=" After {node}: ",
-            then=", followed by ",
-            pair="{key} = {value}",
-            comma=", ",
-        ),
-    ),
-    "steps": (_NOTES, msgspec.structs.replace(_NOTES, opening="Steps for {name}:")),
-}
-
-
 def instruct(program: Program, catalogue: Catalogue, register: Register, rng: Random) -> str:
     """An instruction for `program`, which is arranged, in a wording of `register` that `rng` picks."""
-    style = rng.choice(_WORDINGS[register])
+    style = rng.choice(WORDINGS[register])
     listed = register == "steps" or sum(len(graph.nodes) for graph in program.graphs) > _NESTED
     said = [style.opening.format(name=name_text(program.blueprint))]
     if program.parent is not None:

@@ -8,6 +8,7 @@ from bluebook.subjects.ue5 import vocabulary as words
 from bluebook.subjects.ue5.catalogue import ParamSpec
 from bluebook.subjects.ue5.program import Entry, Fields, Number, Text, Value, Word
 
+STRUCT = "/Game/Data/S_Cargo.S_Cargo"  # one of a project's own
 _STRUCTS = {
     "Vector": ("X", "Y", "Z"),
     "Vector2D": ("X", "Y"),
@@ -17,7 +18,7 @@ _STRUCTS = {
 _COLOURS = ("0", "0.25", "0.5", "1")
 _PATHS = {
     "InputAction": "/Game/Input/IA_{}.IA_{}",
-    "StructType": "/Game/Data/S_Cargo.S_Cargo",
+    "StructType": STRUCT,
     "Enum": "/Game/Data/E_Tide.E_Tide",
     "Macro": "/Game/Macros/ML_Tools.ML_Tools:{}",
 }

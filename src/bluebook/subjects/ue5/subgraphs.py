@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from bluebook.subjects.ue5.catalogue import OBJECTS, UNREAL, Catalogue, NodeType
 from bluebook.subjects.ue5.program import (
+    DataWire,
+    ExecWire,
     Graph,
     Literal,
     Node,
@@ -149,9 +151,8 @@ def _cut(
 
 def _only(graph: Graph, nodes: set[str], catalogue: Catalogue) -> Graph:
     kept = {node.id: catalogue.find(node.type) for node in graph.nodes if node.id in nodes}
-    wired = {
-        (name.node, name.pin) for wire in (*graph.exec, *graph.data) for name in (wire.source, wire.target)
-    }
+    wires: list[ExecWire | DataWire] = [*graph.exec, *graph.data]
+    wired = {(name.node, name.pin) for wire in wires for name in (wire.source, wire.target)}
     literals = [one for one in graph.literals if one.target.node in kept]
     declared = [pin for pin in graph.pins if pin.pin.node in kept]
     unknown = [pin for pin in declared if not _is_known(kept[pin.pin.node], pin)]

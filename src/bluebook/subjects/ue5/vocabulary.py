@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-BLUEPRINTS = tuple(
-    f"BP_{name}"
-    for name in """Anchor Awning Barrel Beacon Bell Bench Boat Bridge Buoy Cannon Cart Chest Clock Crane Crate Crow
-    Dial Door Drone Drum Engine Fan Ferry Flag Fountain Furnace Gate Ghost Goblet Golem Guard Hatch Hedge Kite Ladder
-    Lamp Lantern Lever Lift Lock Magnet Mast Mill Mirror Moth Oven Owl Pad Piston Pump Puzzle Raft Rope Sail Shrine
-    Siren Spring Statue Target Tower Trap Tram Turbine Turret Valve Vane Wagon Wheel Whistle Winch""".split()
-)
+_NOUNS = (
+    "Anchor", "Awning", "Barrel", "Beacon", "Bell", "Bench", "Boat", "Bridge", "Buoy", "Cannon", "Cart",
+    "Chest", "Clock", "Crane", "Crate", "Crow", "Dial", "Door", "Drone", "Drum", "Engine", "Fan", "Ferry",
+    "Flag", "Fountain", "Furnace", "Gate", "Ghost", "Goblet", "Golem", "Guard", "Hatch", "Hedge", "Kite",
+    "Ladder", "Lamp", "Lantern", "Lever", "Lift", "Lock", "Magnet", "Mast", "Mill", "Mirror", "Moth", "Oven",
+    "Owl", "Pad", "Piston", "Pump", "Puzzle", "Raft", "Rope", "Sail", "Shrine", "Siren", "Spring", "Statue",
+    "Target", "Tower", "Trap", "Tram", "Turbine", "Turret", "Valve", "Vane", "Wagon", "Wheel", "Whistle",
+    "Winch",
+)  # fmt: skip
+BLUEPRINTS = tuple(f"BP_{noun}" for noun in _NOUNS)
 VARIABLES: dict[str, tuple[str, ...]] = {
     "Bool": ("Open", "Armed", "Lit", "Locked", "Busy", "Awake", "Raised", "Empty", "Broken", "Hot"),
     "Int": ("Lives", "Score", "Coins", "Ammo", "Keys", "Round", "Visits", "Charges", "Level", "Steps"),
@@ -26,12 +29,13 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "Widget": ("Menu", "Meter", "Banner"),
 }
 TEXTS = (
-    "All clear", "Back so soon", "Be quiet", "Careful now", "Cold again", "Come in", "Done for today", "Door ahead",
-    "Empty", "Far too hot", "Found it", "Game over", "Get back", "Going down", "Going up", "Good work", "Halfway there",
-    "Hands off", "Help", "High tide", "Hold on", "It moved", "It works", "Keep left", "Key missing", "Last round",
-    "Low tide", "Lost again", "Mind the gap", "Nearly there", "Next one", "No fuel", "Not yet", "Once more", "Out of reach",
-    "Press the lever", "Ready", "Shut the gate", "Stand clear", "Start again", "Steady", "Stop there", "Time is up",
-    "Too late", "Too slow", "Wait here", "Watch out", "Well done", "Who is there", "You win",
+    "All clear", "Back so soon", "Be quiet", "Careful now", "Cold again", "Come in", "Done for today",
+    "Door ahead", "Empty", "Far too hot", "Found it", "Game over", "Get back", "Going down", "Going up",
+    "Good work", "Halfway there", "Hands off", "Help", "High tide", "Hold on", "It moved", "It works",
+    "Keep left", "Key missing", "Last round", "Low tide", "Lost again", "Mind the gap", "Nearly there",
+    "Next one", "No fuel", "Not yet", "Once more", "Out of reach", "Press the lever", "Ready",
+    "Shut the gate", "Stand clear", "Start again", "Steady", "Stop there", "Time is up", "Too late",
+    "Too slow", "Wait here", "Watch out", "Well done", "Who is there", "You win",
 )  # fmt: skip
 EVENTS = ("Pulse", "Refill", "Wake", "Reset", "Chime", "Drift", "Signal", "Collapse", "Ring", "Launch")
 FUNCTIONS = ("Adjust", "Repair", "Unfold", "Inspect", "Charge", "Release")
