@@ -231,6 +231,19 @@ def test_changing_one_literal_or_wire_changes_the_instruction() -> None:
             assert instruct(other, CATALOGUE, register, Random(3)) != said
 
 
+@pytest.mark.parametrize("register", REGISTERS)
+def test_an_instruction_tells_every_wire(register: Register, generator: Generator) -> None:
+    """Whichever wire is taken away, the program is asked for in other words."""
+    for seed in range(30):
+        program = parse(generator.generate((), Random(seed)).response)
+        said = instruct(program, CATALOGUE, register, Random(1))
+        lines = print_program(program).split("\n")
+        for at, line in enumerate(lines):
+            if line.startswith(("EXEC", "DATA")):
+                less = arrange(parse("\n".join(lines[:at] + lines[at + 1 :])), CATALOGUE)
+                assert instruct(less, CATALOGUE, register, Random(1)) != said, line
+
+
 # Generated programs
 
 

@@ -28,7 +28,7 @@ from bluebook.subjects.ue5.wordings import WORDINGS, Register, Style
 
 _NESTED = 40  # nodes up to which an instruction nests; beyond, it is a numbered list
 _VARIABLE, _SET = "VariableGet", "VariableSet"
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9_\s]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+(?:[A-Z](?![a-z]))?|[^A-Za-z0-9_\s]+")
 
 
 def instruct(program: Program, catalogue: Catalogue, register: Register, rng: Random) -> str:
@@ -130,8 +130,8 @@ class _Telling:
     def pair(self, key: str, value: str) -> str:
         return self.style.pair.format(key=self.word(key), value=value)
 
-    def given(self, node: Node) -> str:
-        """Parameters, literals and inputs of a node."""
+    def given(self, node: Node, is_inner: bool = False) -> str:
+        """Parameters, literals and inputs of a node; in brackets where it is read by another one."""
         kind = self.kinds[node.id]
         pairs = [
             self.pair(one.key, value_text(one.value)) for one in node.params if self.leads(node, one.key)
@@ -144,6 +144,8 @@ class _Telling:
         inputs += self.read.get(node.id, ())
         for pin, said in sorted(inputs, key=lambda one: pin_rank(kind, one[0], False)):
             pairs.append(self.pair(pin, said if isinstance(said, str) else self.source(said)))
+        if is_inner and pairs:
+            return f"{' ' if self.style.spoken else ''}({', '.join(pairs)})"
         return self.style.given.format(list=self.style.comma.join(pairs)) if pairs else ""
 
     def leads(self, node: Node, key: str) -> bool:
@@ -167,7 +169,7 @@ class _Telling:
         self.told.add(pin.node)
         if node.type == _VARIABLE and len(node.params) == 1 and pin.node not in self.read:
             return self.variable(node)
-        said = self.type(node) + self.given(node)
+        said = self.type(node) + self.given(node, is_inner=True)
         if self.single(kind):
             return said if not self.style.spoken else f"the {said}"
         return self.style.output.format(pin=self.word(pin.pin), node=said)
