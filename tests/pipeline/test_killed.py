@@ -13,8 +13,8 @@ import pytest
 from .conftest import Checkout, make_checkout
 from .test_repro import DATA
 
-KILLS = 8
-LONGEST = 25.0  # seconds until a kill; the slowest stage of the small graph takes about as long
+KILLS = 12
+LONGEST = 7.0  # seconds until a kill; about what the slowest stage of the small graph takes
 
 
 @pytest.mark.slow
@@ -37,7 +37,7 @@ def test_a_killed_run_goes_on_to_the_same_result(built: Checkout, tmp_path: Path
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
             killed += 1
-    assert killed > KILLS // 2
+    assert killed >= KILLS // 2
     victim.run("dvc", "repro")
     assert "up to date" in victim.run("dvc", "repro").stdout
     assert victim.bytes_below(*DATA) == built.bytes_below(*DATA)
