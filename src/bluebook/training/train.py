@@ -51,8 +51,11 @@ TOKENIZER_FILES = (
 )
 
 
-class LossPoint(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point."""
+class LossPoint(msgspec.Struct, kw_only=True):
+    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point.
+
+    A point without a validation loss says null: `dvc plots` draws only points that all have the same keys.
+    """
 
     step: int
     epoch: float
