@@ -74,7 +74,7 @@ SECRETS = [
     ('"api_key": "k-29fj29fj29fj"', "k-29fj29fj29fj"),
     ("api key is 29fj29fj29fjXX", "29fj29fj29fjXX"),
     ("postgres://admin:s3cr3t@db.local/x", "s3cr3t"),
-    ("https://marta:hunter2@example.org/", "hunter2"),
+    ("https://lena:hunter2@example.org/", "hunter2"),
     ("https://hooks.slack.com/services/T0/B0/XXXXyyyy1234", "T0/B0/XXXXyyyy1234"),
     ("https://discord.com/api/webhooks/123456/abc-DEF_ghi", "123456/abc-DEF_ghi"),
     ("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "eyJzdWIiOiIxIn0"),
@@ -105,10 +105,10 @@ SECRETS = [
     ("passwd: abcd1234", "abcd1234"),
     ("log in with password hunter2", "hunter2"),
     ("the verification code is 482913", "482913"),
-    ("/home/marta/private/x.pdf", "/home/marta"),
-    ("see /Users/marta.k/Desktop", "marta.k"),
+    ("/home/lena/private/x.pdf", "/home/lena"),
+    ("see /Users/lena.k/Desktop", "lena.k"),
     ("C:\\Users\\Marta Kowal\\Documents\\a.txt", "Marta Kowal"),
-    ("C:\\\\Users\\\\marta\\\\x", "marta"),
+    ("C:\\\\Users\\\\lena\\\\x", "lena"),
     ("file:///home/jo/x", "/home/jo"),
     ("c:/Users/jo/x", "/jo"),
     ("'/home/jo'", "jo"),
@@ -161,7 +161,7 @@ LOOKALIKES = [
     "credit_card_3816099",
     "#ff00aa",
     "#123456",
-    "@marta_k",
+    "@lena_k",
     "127.0.0.1:8000",
     "localhost",
     "evt-202403111530129",
@@ -296,7 +296,7 @@ KINDS = [
     ("gho_16C7e42F292c6912E7710c838347Ae178B4a", "GITHUB_TOKEN"),
     ("sk-proj-abc123def456ghi789", "API_KEY"),
     ("my password is hunter2", "PASSWORD"),
-    ("/home/marta/x", "HOME_PATH"),
+    ("/home/lena/x", "HOME_PATH"),
     ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ", "PRIVATE_KEY"),
 ]
 
@@ -324,7 +324,7 @@ def test_the_placeholder_says_what_stood_there(text: str, kind: str) -> None:
 def test_the_words_around_a_secret_stay() -> None:
     assert redact("Write to ola@example.org, not to me.").text == "Write to [EMAIL], not to me."
     assert redact("My password is hunter2, do not tell.").text == "My password is [PASSWORD], do not tell."
-    assert redact("See /home/marta/notes/rain.md.").text == "See [HOME_PATH]/notes/rain.md."
+    assert redact("See /home/lena/notes/rain.md.").text == "See [HOME_PATH]/notes/rain.md."
     assert redact("GB82 WEST 1234 5698 7654 32 AND MORE").text == "[IBAN] AND MORE"
 
 

@@ -72,7 +72,7 @@ _SUBSYSTEM = re.compile(
 
 
 def is_self_notification(text: str) -> bool:
-    """A notice such as "📚 Curated 9 memories for training data preparation.", and nothing else."""
+    """A notice of the memory system about itself, such as "📚 Archived 12 memories.", and nothing else."""
     if not 8 < len(text) < 240:
         return False
     bare = text.strip()
