@@ -110,7 +110,7 @@ def measure(count: int) -> None:
     report(f"near duplicates, {found} found", count, time.perf_counter() - start)
 
     start = time.perf_counter()
-    composed = compose(subject, made, [], [], settings=mine.compose, seed=settings.seed)
+    composed = compose(subject, made, [], [], [], settings=mine.compose, seed=settings.seed)
     report(f"compose, {len(composed.examples)} examples", count, time.perf_counter() - start)
 
     tokenizer = tokenizer_for(made)

@@ -1,4 +1,4 @@
-"""Records and lessons to examples, split, and the holdout exam (step 1.4).
+"""Records, lessons and generated programs to examples, split, and the holdout exam (step 1.4).
 
 python stages/compose.py SUBJECT
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from bluebook import params, subjects
 from bluebook.artifacts import write_json, write_sidecar
 from bluebook.corpus.compose import compose
-from bluebook.errors import DataError
+from bluebook.errors import BluebookError, DataError
 from bluebook.records import ExamItem, Example, read_jsonl, read_numbered, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
 from bluebook.subjects.subject import ParseError, Subject
+
+TRIES = 10  # for each example that is wanted
 
 
 def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
@@ -52,6 +55,23 @@ def read_exams(folder: Path) -> Iterator[ExamItem]:
         yield from read_jsonl(file, ExamItem)
 
 
+def generate(subject: Subject, wanted: int, seed: int) -> Iterator[Example]:
+    """`wanted` different examples. Raises BluebookError where the generator repeats itself all the time."""
+    rng, seen = Random(f"{seed}:{subject.name}:compose"), set[str]()
+    for _ in range(TRIES * wanted):
+        if len(seen) == wanted:
+            return
+        example = subject.generate((), rng)
+        if example.id not in seen:
+            seen.add(example.id)
+            yield example
+    if len(seen) < wanted:
+        raise BluebookError(
+            f"the generator of {subject.name} made {len(seen)} different examples in {TRIES * wanted} tries; "
+            f"set compose.generated to at most that"
+        )
+
+
 def main(name: str) -> None:
     settings = params.load()
     mine = settings.subject(name)
@@ -66,6 +86,7 @@ def main(name: str) -> None:
             subject,
             read_jsonl(records, subject.record_type),
             list(read_lessons(lessons, subject)),
+            list(generate(subject, mine.compose.generated, settings.seed)),
             list(read_exams(exams)),
             settings=mine.compose,
             seed=settings.seed,

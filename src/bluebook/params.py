@@ -54,6 +54,7 @@ class ComposeParams(Struct, frozen=True):
     validation_share: float
     holdout_share: float
     near_duplicate: float  # Jaccard similarity at which two examples count as one
+    generated: int  # examples from the subject's own generator that join the records and lessons
 
 
 class GateParams(Struct, frozen=True):

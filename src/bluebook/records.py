@@ -117,8 +117,33 @@ class GradeError(msgspec.Struct, kw_only=True, frozen=True):
     detail: str
 
 
+class Share(msgspec.Struct, frozen=True):
+    """How many things of one kind are right, of those that the reference and the answer say. Of nothing, everything
+    is right."""
+
+    right: int = 0
+    expected: int = 0
+    actual: int = 0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.expected if self.expected else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.actual if self.actual else 1.0
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / (self.expected + self.actual) if self.expected + self.actual else 1.0
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.right + other.right, self.expected + other.expected, self.actual + other.actual)
+
+
 class Grade(msgspec.Struct, kw_only=True):
-    """What the grader found. `per_construct` holds 1.0 where the item shows the construct right, else 0.0."""
+    """What the grader found. `per_construct` holds 1.0 where the item shows the construct right, else 0.0. `parts`
+    counts what a subject compares, also of an answer that breaks its rules; one that does not parse says nothing."""
 
     item: str
     mode: Literal["free", "constrained"]
@@ -126,6 +151,7 @@ class Grade(msgspec.Struct, kw_only=True):
     score: float
     errors: list[GradeError]
     per_construct: dict[str, float]
+    parts: dict[str, Share] = {}
 
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from bluebook.params import ComposeParams
 from bluebook.records import ExamItem, Example, Origin, Record
 from tests import toy
 
-SETTINGS = ComposeParams(validation_share=0.15, holdout_share=0.2, near_duplicate=0.85)
+SETTINGS = ComposeParams(validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, generated=0)
 
 
 class Language(toy.Prefix):
@@ -72,10 +72,11 @@ def composed(
     rows: list[toy.ToyRecord],
     lessons: tuple[Example, ...] = (),
     exams: tuple[ExamItem, ...] = (),
+    generated: tuple[Example, ...] = (),
     **changes: Any,
 ) -> Composed:
     policy = msgspec.structs.replace(SETTINGS, **changes)
-    return compose(Language(), rows, lessons, exams, settings=policy, seed=7)
+    return compose(Language(), rows, lessons, generated, exams, settings=policy, seed=7)
 
 
 def reasons(result: Composed) -> dict[str, str]:
@@ -152,7 +153,7 @@ def test_each_leak_has_its_name() -> None:
     assert found["l-program"] == "exam_program"
     assert found["l-near"] == "exam_program"
     assert sides(result)["l-fine"] == "train"
-    free = compose(toy.Prefix(), rows, lessons, exam, settings=SETTINGS, seed=7)
+    free = compose(toy.Prefix(), rows, lessons, [], exam, settings=SETTINGS, seed=7)
     assert "l-program" not in reasons(free)  # without a grammar equal replies give nothing away
     assert reasons(free)["l-near"] == "exam_near_duplicate"
 
@@ -233,3 +234,24 @@ def test_sides_can_be_left_out_on_purpose() -> None:
     assert result.holdout == []
     assert result.counts["holdout_version"] is None
     assert {example.split for example in result.examples} == {"train"}
+
+
+def test_generated_examples_train_or_validate_and_are_never_an_exam() -> None:
+    rng = Random(3)
+    made = tuple(
+        msgspec.structs.replace(toy.Prefix().generate((), rng), id=f"g{number}") for number in range(60)
+    )
+    made = tuple(
+        msgspec.structs.replace(one, origin=Origin(kind="generated", ref="toy", group=one.id)) for one in made
+    )
+    without, result = composed(records(50)), composed(records(50), generated=made)
+    ids = {example.id for example in made}
+    assert result.holdout == without.holdout
+    assert {example.split for example in result.examples if example.id in ids} == {"train", "validation"}
+    assert len(result.examples) + len(result.dropped) + len(result.holdout) == 110
+
+
+def test_a_generated_example_that_gives_an_exam_item_away_is_dropped_by_name() -> None:
+    leak = msgspec.structs.replace(lesson("g1", "Add one and two.", "add(1, 2)"))
+    result = composed(records(50), exams=(item("e1", "Something else.", "add(1, 2)"),), generated=(leak,))
+    assert ("g1", "exam_program", "e1") in [(drop.id, drop.reason, drop.like) for drop in result.dropped]

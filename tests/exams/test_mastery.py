@@ -11,7 +11,7 @@ from rich.console import Console
 from bluebook.errors import BluebookError
 from bluebook.exams.mastery import construct_mastery, exam_versions, mastery, wilson
 from bluebook.exams.table import mastery_table
-from bluebook.records import Answer, ExamItem, Grade, GradeError, ReferenceLoss
+from bluebook.records import Answer, ExamItem, Grade, GradeError, ReferenceLoss, Share
 from tests.exams.conftest import exam
 
 
@@ -151,3 +151,13 @@ def test_the_table_shows_every_construct_with_its_n_and_what_is_missing() -> Non
         assert construct.status in row
     assert "odd 30" in text
     assert "10 items are unanswered" in text
+
+
+def test_parts_are_counted_over_all_answers_together() -> None:
+    items = exam(2)
+    grades = [graded(item, []) for item in items]
+    grades[0].parts = {"edges": Share(right=3, expected=4, actual=3)}
+    grades[1].parts = {"edges": Share(right=0, expected=4, actual=0)}  # an answer that says nothing
+    found = mastery("toy", items, measured(items), grades, {}).parts["edges"]
+    assert (found.precision, found.recall) == (1.0, 3 / 8)
+    assert found.f1 == pytest.approx(2 * 3 / (8 + 3))

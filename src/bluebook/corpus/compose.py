@@ -1,8 +1,9 @@
-"""Records and lessons to examples: formatted, without duplicates, split, and apart from every exam.
+"""Records, lessons and generated programs to examples: formatted, without duplicates, split, and apart from
+every exam.
 
 Each source group falls on one side by its hash alone, so new data never moves an old item. Lessons always
-train. Then the sides are filled one after another, and whatever an earlier side would give away is dropped
-from the later one:
+train, and what is generated never becomes an exam: exams from records stay real. Then the sides are filled one
+after another, and whatever an earlier side would give away is dropped from the later one:
 
     exams  ->  holdout (exam items made from records)  ->  train (lessons first)  ->  validation
 
@@ -61,6 +62,7 @@ def compose(
     subject: Subject,
     records: Iterable[Record],
     lessons: Sequence[Example],
+    generated: Sequence[Example],
     exam_items: Sequence[ExamItem],
     *,
     settings: ComposeParams,
@@ -75,10 +77,13 @@ def compose(
         read += 1
         made += list(subject.format(record))
     made.sort(key=lambda example: example.id)
-    _ids_once([*lessons, *made])
+    _ids_once([*lessons, *made, *generated])
     sides: dict[Side, list[Example]] = {"train": list(lessons), "validation": [], "holdout": []}
     for example in made:
         sides[side_of(example.origin.group, settings, seed)].append(example)
+    for example in sorted(generated, key=lambda example: example.id):
+        side = side_of(example.origin.group, settings, seed)
+        sides["train" if side == "holdout" else side].append(example)
 
     exams, training, validating, setting_aside = (Seen(settings.near_duplicate) for _ in range(4))
     for item in exam_items:
@@ -91,7 +96,7 @@ def compose(
     train = fill(sides["train"], training, {"exam": exams})
     validation = fill(sides["validation"], validating, {"exam": exams, "train": training})
 
-    if len(made) + len(lessons) != len(train) + len(validation) + len(held) + len(dropped):
+    if len(made) + len(lessons) + len(generated) != len(train) + len(validation) + len(held) + len(dropped):
         raise BluebookError("compose lost examples: what went in is not what came out and what was dropped")
     _filled(settings, train, validation, held)
     holdout = exam_of(subject.name, held)
@@ -106,6 +111,7 @@ def compose(
             "records": read,
             "lessons": len(lessons),
             "formatted": len(made),
+            "generated": len(generated),
             "examples": {"train": len(train), "validation": len(validation)},
             "constructs": {"train": _tally(train), "validation": _tally(validation), "holdout": _tally(held)},
             "holdout": len(held),

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from bluebook.errors import BluebookError
 from bluebook.exams.baselines import constant, retrieval
 from bluebook.exams.mastery import Mastery, mastery, totals
-from bluebook.records import Answer, ExamItem, Example, Grade, GradeError
-from bluebook.subjects.subject import Diagnostic, ParseError, Subject
+from bluebook.records import Answer, ExamItem, Example, Grade, GradeError, Share
+from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, Subject
 
 
 class GradedExam(NamedTuple):
@@ -53,16 +53,17 @@ def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
     `format` (not in the subject's language), the code of each of the subject's diagnostics, and the
     categories of its comparison.
     """
+    reference = _parse_reference(item, subject)
     if answer.finish != "stop":
         unfinished = GradeError(
             category="unfinished", construct="", detail=f"{answer.finish} after {answer.tokens} tokens"
         )
-        return _failed(item, answer, unfinished)
-    reference = _parse_reference(item, subject)
+        return _failed(item, answer, unfinished, subject.compare(reference, reference))
     try:
         program = subject.parse(answer.text)
     except ParseError as error:
-        return _failed(item, answer, GradeError(category="format", construct="", detail=str(error)))
+        malformed = GradeError(category="format", construct="", detail=str(error))
+        return _failed(item, answer, malformed, subject.compare(reference, reference))
     faults = subject.check(program)
     comparison = subject.compare(reference, program)
     valid = not faults
@@ -83,6 +84,7 @@ def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
         score=comparison.score if valid else 0.0,
         errors=errors,
         per_construct={construct: shows(construct) for construct in item.constructs},
+        parts=comparison.parts,
     )
 
 
@@ -96,7 +98,8 @@ def _parse_reference(item: ExamItem, subject: Subject) -> Any:
         ) from error
 
 
-def _failed(item: ExamItem, answer: Answer, error: GradeError) -> Grade:
+def _failed(item: ExamItem, answer: Answer, error: GradeError, perfect: Comparison) -> Grade:
+    """An answer that says nothing, where a `perfect` one would say all that the reference does."""
     return Grade(
         item=item.id,
         mode=answer.mode,
@@ -104,6 +107,7 @@ def _failed(item: ExamItem, answer: Answer, error: GradeError) -> Grade:
         score=0.0,
         errors=[error],
         per_construct=dict.fromkeys(item.constructs, 0.0),
+        parts={name: Share(0, share.expected, 0) for name, share in perfect.parts.items()},
     )
 
 

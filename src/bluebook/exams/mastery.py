@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from bluebook.errors import BluebookError
-from bluebook.records import Answer, ExamItem, Grade, ReferenceLoss
+from bluebook.records import Answer, ExamItem, Grade, ReferenceLoss, Share
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 MINIMUM = 20  # below this many items a construct is untested
@@ -33,14 +33,25 @@ class ConstructMastery(msgspec.Struct, kw_only=True):
     firm: bool
 
 
+class Part(msgspec.Struct, kw_only=True):
+    """One kind of thing over all answers together: of those given, the share that is right, of those wanted, the
+    share that is given, and their harmonic mean."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
 class Totals(msgspec.Struct, kw_only=True):
-    """`n` graded answers: the share of valid ones, their mean score and its interval."""
+    """`n` graded answers: the share of valid ones, their mean score and its interval; and what the subject counts
+    in parts."""
 
     n: int
     valid_rate: float
     score: float
     low: float
     high: float
+    parts: dict[str, Part]
 
 
 class LossMean(msgspec.Struct, kw_only=True):
@@ -72,6 +83,7 @@ class Mastery(msgspec.Struct, kw_only=True):
     score: float
     low: float
     high: float
+    parts: dict[str, Part]
     constructs: dict[str, ConstructMastery]
     baselines: dict[str, Totals]
     errors: dict[str, int]
@@ -135,7 +147,19 @@ def totals(grades: Sequence[Grade]) -> Totals:
         score=score,
         low=interval.low,
         high=interval.high,
+        parts=_parts(grades),
     )
+
+
+def _parts(grades: Sequence[Grade]) -> dict[str, Part]:
+    sums: dict[str, Share] = defaultdict(Share)
+    for grade in grades:
+        for name, share in grade.parts.items():
+            sums[name] += share
+    return {
+        name: Part(precision=share.precision, recall=share.recall, f1=share.f1)
+        for name, share in sorted(sums.items())
+    }
 
 
 def mastery(
@@ -165,6 +189,7 @@ def mastery(
         score=whole.score,
         low=whole.low,
         high=whole.high,
+        parts=whole.parts,
         constructs={construct: construct_mastery(values) for construct, values in sorted(shown.items())},
         baselines=dict(baselines),
         errors=dict(sorted(categories.items())),

@@ -69,12 +69,32 @@ def _loss(found: Mastery, name: str) -> list[str]:
 
 
 def _totals(found: Mastery) -> Table:
-    table = Table("answers from", "n", "valid", "score", "95 % interval", **_PLAIN)
+    table = Table(
+        "answers from",
+        "n",
+        "valid",
+        "score",
+        "95 % interval",
+        *(f"{part} F1" for part in found.parts),
+        **_PLAIN,
+    )
     for column in table.columns[1:]:
         column.justify = "right"
-    model = Totals(n=found.n, valid_rate=found.valid_rate, score=found.score, low=found.low, high=found.high)
+    model = Totals(
+        n=found.n,
+        valid_rate=found.valid_rate,
+        score=found.score,
+        low=found.low,
+        high=found.high,
+        parts=found.parts,
+    )
     for name, row in {"the model": model, **found.baselines}.items():
         table.add_row(
-            name, str(row.n), f"{row.valid_rate:.1%}", f"{row.score:.3f}", f"{row.low:.3f} - {row.high:.3f}"
+            name,
+            str(row.n),
+            f"{row.valid_rate:.1%}",
+            f"{row.score:.3f}",
+            f"{row.low:.3f} - {row.high:.3f}",
+            *(f"{row.parts[part].f1:.3f}" for part in found.parts),
         )
     return table

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bluebook.errors import BluebookError
-from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Sample
+from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Sample, Share
 
 
 class ParseError(BluebookError):
@@ -38,11 +38,13 @@ class Diagnostic(msgspec.Struct, kw_only=True, frozen=True):
 
 class Comparison(msgspec.Struct, kw_only=True):
     """How near `actual` is to `expected`. `score` lies in [0, 1]; `per_construct` holds 1.0 for each construct of
-    `expected` that `actual` shows right, else 0.0."""
+    `expected` that `actual` shows right, else 0.0; `parts` may count kinds of things (nodes, edges) for their own
+    precision and recall."""
 
     score: float
     errors: list[GradeError]
     per_construct: dict[str, float]
+    parts: dict[str, Share] = {}
 
 
 class RowRule(msgspec.Struct, kw_only=True, frozen=True):

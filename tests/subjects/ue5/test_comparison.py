@@ -262,3 +262,18 @@ def test_a_large_graph_that_lost_a_tenth() -> None:
     shares = compare_in_detail(program, renumbered(cut, Random(2))).shares
     assert shares["nodes"].recall == 0.9 and shares["nodes"].precision == 1.0
     assert shares["exec"].precision > 0.9 and shares["data"].precision > 0.9
+
+
+def test_parts_count_nodes_edges_and_the_graph_as_a_whole() -> None:
+    whole = parse(
+        'BLUEPRINT: BP_A\nGRAPH: EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: PrintString [InString="a"]\n'
+        "EXEC n1.Then -> n2.Execute"
+    )
+    unwired = parse(
+        'BLUEPRINT: BP_A\nGRAPH: EventGraph\nNODE n1: Event_BeginPlay\nNODE n2: PrintString [InString="a"]'
+    )
+    parts = compare(whole, unwired).parts
+    assert parts["nodes"].f1 == parts["parameters"].f1 == 1.0
+    assert (parts["edges"].right, parts["edges"].expected, parts["edges"].actual) == (0, 1, 0)
+    assert parts["graph"].f1 == 0.0
+    assert all(share.f1 == 1.0 for share in compare(whole, whole).parts.values())

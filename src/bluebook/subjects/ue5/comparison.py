@@ -22,7 +22,7 @@ from collections.abc import Hashable, Iterable
 
 import msgspec
 
-from bluebook.records import GradeError
+from bluebook.records import GradeError, Share
 from bluebook.subjects.subject import Comparison
 from bluebook.subjects.ue5.catalogue import Catalogue, declared
 from bluebook.subjects.ue5.matching import Edge, Net, match_nets
@@ -31,29 +31,6 @@ from bluebook.subjects.ue5.printing import type_text
 from bluebook.subjects.ue5.program import Graph, PinName, Program, same_value
 
 _DEFAULT_PARENT = "Actor"
-
-
-class Share(msgspec.Struct, frozen=True):
-    """How much of one kind of thing is right. Of nothing, everything is right."""
-
-    right: int = 0
-    expected: int = 0
-    actual: int = 0
-
-    @property
-    def recall(self) -> float:
-        return self.right / self.expected if self.expected else 1.0
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.actual if self.actual else 1.0
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.right / (self.expected + self.actual) if self.expected + self.actual else 1.0
-
-    def __add__(self, other: Share) -> Share:
-        return Share(self.right + other.right, self.expected + other.expected, self.actual + other.actual)
 
 
 class Details(msgspec.Struct):
@@ -72,12 +49,27 @@ class Details(msgspec.Struct):
     def same_graph(self) -> bool:
         return not self.errors
 
+    @property
+    def parts(self) -> dict[str, Share]:
+        """What the exam's figures tell apart; `graph` is right or not as a whole."""
+        return {
+            "nodes": self.shares["nodes"],
+            "parameters": self.shares["parameters"],
+            "edges": self.shares["exec"] + self.shares["data"],
+            "graph": Share(int(self.same_graph), 1, 1),
+        }
+
 
 def compare(expected: Program, actual: Program, catalogue: Catalogue | None = None) -> Comparison:
     """Grade `actual` against `expected`, both as parsed. The catalogue decides which spellings mean the
     same."""
     details = compare_in_detail(expected, actual, catalogue)
-    return Comparison(score=details.score, errors=details.errors, per_construct=details.per_construct)
+    return Comparison(
+        score=details.score,
+        errors=details.errors,
+        per_construct=details.per_construct,
+        parts=details.parts,
+    )
 
 
 def compare_in_detail(expected: Program, actual: Program, catalogue: Catalogue | None = None) -> Details:
