@@ -13,6 +13,7 @@ from bluebook.reports.page import page
 from bluebook.reports.view import gather
 from bluebook.stage import run
 from bluebook.steps import step
+from bluebook.subjects import load
 
 REPORT = Path("reports/index.html")
 
@@ -20,7 +21,10 @@ REPORT = Path("reports/index.html")
 def main() -> None:
     with step("9.1", f"Write {REPORT}") as running:
         settings = params.load()
-        views = [gather(Path(), name, settings.base.source) for name in sorted(settings.subjects)]
+        views = [
+            gather(Path(), name, settings.base.source, load(name, settings))
+            for name in sorted(settings.subjects)
+        ]
         text = page(views)
         with atomic_writer(REPORT) as out:
             out.write(text.encode())

@@ -17,7 +17,7 @@ import msgspec
 
 from bluebook.params import SubjectParams
 from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Sample
-from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, RowRule, Subject, Suite
+from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
 LARGEST = 99
@@ -161,6 +161,9 @@ class Prefix:
             errors=[GradeError(category="wrong", construct=word, detail="not as expected") for word in wrong],
             per_construct={word: float(word not in wrong) for word in self.constructs(expected)},
         )
+
+    def draw(self, expected: Node, actual: Node) -> list[PicturePair]:
+        return []
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         """All of `constructs`, nested in a random order."""

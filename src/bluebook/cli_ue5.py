@@ -90,6 +90,35 @@ def to_clipboard(file: File, out: Out = None) -> None:
     _translated(found.text, out, file, found.unexpressed)
 
 
+@app.command()
+def picture(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", dir_okay=False, help="The page; else FILE with .html.")
+    ] = None,
+) -> None:
+    """Draw an export, or a text in the Blueprint language, as Unreal's editor does: one page, no network.
+
+    What it cannot show is listed on stderr by name, with exit 1; the rest is drawn all the same.
+
+    bluebook ue5 picture graph.bp -o graph.html
+    """
+    from bluebook.artifacts import atomic_writer
+    from bluebook.reports.pictures import picture_page
+    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.pictures import gallery
+
+    page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
+    found = gallery(read_bytes(file), file, declared())
+    with atomic_writer(page) as stream:
+        stream.write(picture_page(found.title, found.pictures).encode("utf-8", "replace"))
+    for warning in found.warnings:
+        print(warning, file=sys.stderr)
+    for what in found.unexpressed:
+        print(f"{file}: not shown: {what}", file=sys.stderr)
+    raise typer.Exit(1 if found.unexpressed else 0)
+
+
 def _translated(text: str, out: Path | None, file: Path, unexpressed: list[str]) -> None:
     """Write a translation and name what it lacks; exit 1 where it lacks something."""
     from bluebook.artifacts import atomic_writer

@@ -6,12 +6,11 @@ else, so a report can be mailed or kept. There is no clock in it: the same resul
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
 from bluebook.reports import data_sections as data
+from bluebook.reports import pictures
 from bluebook.reports import result_sections as results
 from bluebook.reports.gate_section import gate
 from bluebook.reports.markup import Html, element, join
@@ -31,8 +30,10 @@ _PARTS = {
 
 def page(views: Sequence[View]) -> str:
     """The whole document."""
-    style = _asset("page.css")
     script = _asset("page.js")
+    has_pictures = any(item.drawing for view in views for item in view.items)
+    style = _asset("page.css") + (pictures.style() if has_pictures else "")
+    run = [script, *(pictures.script_texts() if has_pictures else ())]
     subjects, links = [], []
     for view in views:
         drawn = {key: draw(view, f"{anchor(view.name)}-{key}") for key, (_, draw) in _PARTS.items()}
@@ -42,7 +43,7 @@ def page(views: Sequence[View]) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
+        element("meta", http_equiv="Content-Security-Policy", content=pictures.policy(run)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         # An empty icon: a browser asks a server for one otherwise.
@@ -65,6 +66,7 @@ def page(views: Sequence[View]) -> str:
             class_="frame",
         ),
         element("script", Html(script)),
+        pictures.scripts() if has_pictures else None,
     )
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 
@@ -76,14 +78,6 @@ def anchor(name: str) -> str:
 
 def _asset(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
-
-
-def _policy(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "form-action 'none'; base-uri 'none'"
-    )
 
 
 def _links(view: View, keys: Sequence[str]) -> Html:

@@ -11,6 +11,8 @@ from bluebook.reports.data_sections import interval, missing, percent, section, 
 from bluebook.reports.history import Revision
 from bluebook.reports.inputs import Baseline, Construct, Mastery
 from bluebook.reports.markup import Html, element, join, table
+from bluebook.reports.pictures import drawn_sides
+from bluebook.reports.pictures import legend as marks
 from bluebook.reports.view import BEST, WEAKEST, GradedItem, View, grouped
 
 _OPENING = 110  # characters of an answer that its closed line shows
@@ -200,7 +202,8 @@ def answers(view: View, anchor: str) -> Html:
             f"{WEAKEST} weakest and the {BEST} best of each construct."
         )
     intro = element("p", shown, class_="note")
-    return section(anchor, title, intro, _filter(view, anchor), *[_item(item) for item in view.items])
+    drawn = marks() if any(item.drawing for item in view.items) else None
+    return section(anchor, title, intro, drawn, _filter(view, anchor), *[_item(item) for item in view.items])
 
 
 def _filter(view: View, anchor: str) -> Html:
@@ -272,18 +275,7 @@ def _item(graded: GradedItem) -> Html:
         ),
         element("p", "prompt", class_="side-title"),
         element("p", item.prompt, class_="text"),
-        element(
-            "div",
-            element(
-                "div",
-                element("p", "expected", class_="side-title"),
-                element("p", item.reference, class_="text"),
-            ),
-            element(
-                "div", element("p", "written", class_="side-title"), element("p", answer.text, class_="text")
-            ),
-            class_="sides",
-        ),
+        drawn_sides(graded) if graded.drawing else _sides(graded),
         element("ul", errors) if errors else None,
         class_="inside",
     )
@@ -294,6 +286,19 @@ def _item(graded: GradedItem) -> Html:
         class_="card item",
         data_constructs="\n".join(item.constructs),
         data_errors="\n".join(categories),
+    )
+
+
+def _sides(graded: GradedItem) -> Html:
+    """Both texts beside each other."""
+    texts = (("expected", graded.item.reference), ("written", graded.answer.text))
+    return element(
+        "div",
+        [
+            element("div", element("p", title, class_="side-title"), element("p", text, class_="text"))
+            for title, text in texts
+        ],
+        class_="sides",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ from bluebook.reports.inputs import (
     read_optional,
     rows_if_any,
 )
+from bluebook.subjects.subject import ParseError, PicturePair, Subject
 
 # Answers shown of each construct: enough to see how it fails and how it succeeds. The rest stays in
 # data/grades.
@@ -32,12 +34,30 @@ class Curated(msgspec.Struct, kw_only=True):
     split: str = ""
 
 
+class Broken(msgspec.Struct, kw_only=True, frozen=True):
+    """Where a text leaves its language; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+class Drawing(msgspec.Struct, kw_only=True, frozen=True):
+    """An item's graphs. A text that cannot be parsed has no pictures; it is told where it is broken."""
+
+    pairs: list[PicturePair]
+    expected_broken: Broken | None = None
+    actual_broken: Broken | None = None
+
+
 class GradedItem(msgspec.Struct, kw_only=True, frozen=True):
-    """An exam item with what the model wrote and what the grader found."""
+    """An exam item with what the model wrote and what the grader found. `drawing` is None where the subject
+    draws nothing."""
 
     item: ExamItem
     answer: Answer
     grade: Grade
+    drawing: Drawing | None = None
 
 
 class View(msgspec.Struct, kw_only=True):
@@ -62,9 +82,9 @@ class View(msgspec.Struct, kw_only=True):
     revisions: list[Revision]
 
 
-def gather(root: Path, name: str, base: str) -> View:
-    """Read everything there is of a subject; `base` is `base.source` of params.yaml. Raises DataError for a
-    malformed file, never for a missing one."""
+def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> View:
+    """Read everything there is of a subject; `base` is `base.source` of params.yaml. With `subject` itself its
+    answers are drawn. Raises DataError for a malformed file, never for a missing one."""
     examples: Counter[str] = Counter()
     constructs: dict[str, Counter[str]] = {}
     for row in rows_if_any(root / f"data/examples/{name}.jsonl", Curated):
@@ -96,7 +116,7 @@ def gather(root: Path, name: str, base: str) -> View:
         losses=read_optional(metrics / "loss.json", list[LossRow]) or [],
         holdout=_taken(metrics / "mastery.json"),
         practice=_taken(metrics / "practice.json"),
-        items=chosen(items),
+        items=[drawn(item, subject) for item in chosen(items)] if subject else chosen(items),
         items_in_all=len(items),
         revisions=revisions(root, name),
     )
@@ -143,6 +163,28 @@ def chosen(items: Iterable[GradedItem]) -> list[GradedItem]:
     for indices in by_construct.values():
         wanted.update(indices[:WEAKEST], indices[-BEST:])
     return [listed[index] for index in sorted(wanted)]
+
+
+def drawn(graded: GradedItem, subject: Subject) -> GradedItem:
+    """The item with its pictures, the answer's differences from the reference marked."""
+    expected, expected_broken = _parsed(graded.item.reference, subject)
+    actual, actual_broken = _parsed(graded.answer.text, subject)
+    # What stands alone is compared with itself: nothing is marked.
+    sides = actual if expected_broken else expected, expected if actual_broken else actual
+    if expected_broken and actual_broken:
+        return graded
+    pairs = subject.draw(*sides)
+    if not pairs:
+        return graded
+    drawing = Drawing(pairs=pairs, expected_broken=expected_broken, actual_broken=actual_broken)
+    return msgspec.structs.replace(graded, drawing=drawing)
+
+
+def _parsed(text: str, subject: Subject) -> tuple[Any, Broken | None]:
+    try:
+        return subject.parse(text), None
+    except ParseError as error:
+        return None, Broken(line=error.line, column=error.column, message=str(error))
 
 
 def grouped(constructs: Iterable[str]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ Great Expectations. Its rules for the gate are plain functions; the gate turns t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -45,6 +45,31 @@ class Comparison(msgspec.Struct, kw_only=True):
     errors: list[GradeError]
     per_construct: dict[str, float]
     parts: dict[str, Share] = {}
+
+
+class Picture(msgspec.Struct, kw_only=True, frozen=True):
+    """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, the one notation that
+    pictures are drawn from; the counts are those of what it holds.
+
+    The `odd_` fields are what the graph on the other side of a comparison does not have: nodes by their names
+    in `text`, wires as (output's node, its pin's id, input's node, its pin's id), and for nodes that are there
+    on both sides what this one says of itself that the other does not."""
+
+    title: str
+    text: str
+    nodes: int
+    pins: int
+    wires: int
+    odd_nodes: Sequence[str] = ()
+    odd_wires: Sequence[tuple[str, str, str, str]] = ()
+    odd_values: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class PicturePair(msgspec.Struct, kw_only=True, frozen=True):
+    """A graph of a reference beside that of an answer; None where one of them has no such graph."""
+
+    expected: Picture | None
+    actual: Picture | None
 
 
 class RowRule(msgspec.Struct, kw_only=True, frozen=True):
@@ -101,6 +126,10 @@ class Subject(Protocol):
 
     def compare(self, expected: Any, actual: Any) -> Comparison:
         """Grade a parsed answer against a parsed reference, whatever its diagnostics."""
+
+    def draw(self, expected: Any, actual: Any) -> list[PicturePair]:
+        """Pictures of a parsed answer beside a parsed reference, their differences marked; none where a text
+        says it best."""
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         """An example of these constructs, valid by construction."""

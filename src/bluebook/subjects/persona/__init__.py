@@ -13,7 +13,7 @@ from bluebook.subjects.persona import generator, grading, notation, suite
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
 from bluebook.subjects.persona.suite import ExpectPolicy
-from bluebook.subjects.subject import Comparison, Diagnostic, Subject, Suite
+from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Subject, Suite
 
 
 class Persona:
@@ -53,6 +53,9 @@ class Persona:
             short_limit=self._ingest_policy.max_words,
             long_limit=self._ingest_policy.long_words,
         )
+
+    def draw(self, expected: Reply, actual: Reply) -> list[PicturePair]:
+        return []  # words need no picture
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return generator.generate(constructs, rng)

@@ -78,7 +78,7 @@ def compare_in_detail(expected: Program, actual: Program, catalogue: Catalogue |
     expected, actual = normalise(expected, catalogue), normalise(actual, catalogue)
     tally = _Tally()
     tally.variables(expected, actual)
-    for one, other in _graph_pairs(expected.graphs, actual.graphs):
+    for one, other in graph_pairs(expected.graphs, actual.graphs):
         tally.graph(one, other)
     constructs = {node.type for graph in expected.graphs for node in graph.nodes}
     return Details(
@@ -86,8 +86,9 @@ def compare_in_detail(expected: Program, actual: Program, catalogue: Catalogue |
     )
 
 
-def _graph_pairs(expected: list[Graph], actual: list[Graph]) -> list[tuple[Graph, Graph]]:
-    """Graphs by name; those left over in their order; an empty graph stands in for one that is missing."""
+def graph_pairs(expected: list[Graph], actual: list[Graph]) -> list[tuple[Graph, Graph]]:
+    """Which graphs are compared: graphs by name; those left over in their order; an empty graph stands in for
+    one that is missing."""
     free = list(actual)
     pairs = []
     unnamed = []

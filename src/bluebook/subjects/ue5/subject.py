@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from bluebook.records import Example, Origin, Outcome, Record, Sample
-from bluebook.subjects.subject import Comparison, Diagnostic, Suite
+from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Suite
 from bluebook.subjects.ue5 import arranging, checker, comparison, language, suite
 from bluebook.subjects.ue5.catalogue import Catalogue
 from bluebook.subjects.ue5.generator import Generator
@@ -65,6 +65,12 @@ class Ue5:
 
     def compare(self, expected: Program, actual: Program) -> Comparison:
         return comparison.compare(expected, actual, self._catalogue)
+
+    def draw(self, expected: Program, actual: Program) -> list[PicturePair]:
+        # Late: to check or to grade a text needs no writer.
+        from bluebook.subjects.ue5.pictures import draw
+
+        return draw(expected, actual, self._catalogue)
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return self._generator.generate(constructs, rng)

@@ -49,7 +49,7 @@ _Key = tuple[str, str, bool]  # a pin: its node's id, its name in the program, w
 COLLAPSED = "Collapsed"
 _COMMENT = "/Script/UnrealEd.EdGraphNode_Comment"
 _SCHEMA = "Schema=\"/Script/CoreUObject.Class'/Script/BlueprintGraph.EdGraphSchema_K2'\""
-_ROW, _HEAD = 24, 48  # pixels: the height of a pin and of a node's title
+_ROW, _HEAD = 32, 48  # pixels: the height of a pin with its value and of a node's title
 
 
 class Clipboard(msgspec.Struct):
@@ -61,11 +61,39 @@ class Clipboard(msgspec.Struct):
     notes: list[str]
 
 
+class GraphText(msgspec.Struct):
+    """One graph by itself. `names` are its nodes' in `text`, `ids` those of their pins; the counts are those
+    of the text."""
+
+    text: str
+    names: dict[str, str]
+    ids: dict[_Key, str]
+    nodes: int
+    pins: int
+    wires: int
+
+
+class GraphTexts(msgspec.Struct):
+    """The graphs of a program in their order, and what of it no text can hold, by name."""
+
+    graphs: list[GraphText]
+    unexpressed: list[str]
+
+
 def to_clipboard(program: Program, catalogue: Catalogue) -> Clipboard:
     """The first graph of `program` with the collapsed graphs in it; other graphs are named as unexpressed."""
     program = normalise(program, catalogue)
     writer = _Writer(program, catalogue)
     return Clipboard(writer.text(), writer.unexpressed, list(_notes(program)))
+
+
+def graph_texts(program: Program, catalogue: Catalogue) -> GraphTexts:
+    """Every graph of `program` as a text of its own; a node that collapses a graph stands there empty."""
+    program = normalise(program, catalogue)
+    writer = _Writer(program, catalogue)
+    return GraphTexts(
+        [_GraphWriter(writer, graph, False).alone() for graph in program.graphs], writer.unexpressed
+    )
 
 
 def _notes(program: Program) -> Iterator[str]:
@@ -220,6 +248,16 @@ class _GraphWriter:
                 self.writer.unexpressed.append(f"{name}: there is no graph {inner!r}")
 
     # Text
+
+    def alone(self) -> GraphText:
+        return GraphText(
+            text="\n".join((*self.lines(), "")),
+            names=self.names,
+            ids={key: self._id(key) for key in self.pins},
+            nodes=len(self.nodes) + len(self.graph.comments),
+            pins=sum(len(node.pins) for node in self.nodes),
+            wires=sum(len(ends) for key, ends in self.links.items() if key[2]),
+        )
 
     def lines(self) -> list[str]:
         """The blocks of the graph's nodes. Those inside a collapsed graph are declared first, as Unreal does
