@@ -3,6 +3,8 @@
 const Blueprint = customElements.get("ueb-blueprint");
 const style = document.getElementById("picture-style").content;
 const MARGIN = 40, TALLEST = 0.75, LEAST_ZOOM = -12, MOST_ZOOM = 7;
+const NOTE = 60; // above a node for what is said of it
+const LEGIBLE = 0.5; // two graphs that would be smaller beside each other stand one above the other
 const drawn = new Map(); // figure -> its graph
 
 const unpacked = (packed) => {
@@ -18,6 +20,7 @@ const settled = async (graph) => {
     const parts = [...nodes, ...nodes.flatMap((node) => node.getPinElements()), ...graph.getLinks()];
     await Promise.all(parts.map((part) => part.updateComplete));
   }
+  for (const node of graph.getNodes()) node.computeSizes();
 };
 
 const mark = (graph, side, [nodes, wires, values]) => {
@@ -38,7 +41,8 @@ const bounds = (graph) => {
   const all = (side) => nodes.map((node) => node[side]());
   return {
     left: Math.min(...all("leftBoundary")), right: Math.max(...all("rightBoundary")),
-    top: Math.min(...all("topBoundary")), bottom: Math.max(...all("bottomBoundary")),
+    top: Math.min(...all("topBoundary")) - (graph.querySelector("[data-said]") ? NOTE : 0),
+    bottom: Math.max(...all("bottomBoundary")),
   };
 };
 
@@ -51,6 +55,14 @@ const compact = (graph) => {
     x ??= from;
     for (const node of nodes) node.addLocation(x - from, 0);
     x += Math.max(...nodes.map((node) => node.sizeX)) + GAP;
+  }
+};
+
+// A node may have grown after its wires were drawn.
+const rewire = (graph) => {
+  for (const link of graph.getLinks()) {
+    link.setOriginLocation();
+    link.setTargetLocation();
   }
 };
 
@@ -67,6 +79,7 @@ const fit = async (canvas, graph) => {
   if (!graph.getNodes().length) return;
   const { left, right, top, bottom } = bounds(graph);
   const [width, height] = [right - left + 2 * MARGIN, bottom - top + 2 * MARGIN];
+  if (width * LEGIBLE > canvas.clientWidth) canvas.closest(".sides")?.classList.add("wide");
   const room = TALLEST * window.innerHeight;
   graph.setZoom(0);
   while (
@@ -91,7 +104,7 @@ const draw = async (figure) => {
     for (const other of drawn.values()) if (other !== graph) other.setFocused(false);
   });
   drawn.set(figure, graph);
-  await graph.updateComplete;
+  await Promise.all([graph.updateComplete, ...[...document.fonts].map((font) => font.load())]);
   const text = await unpacked(figure.dataset.graph);
   if (text) graph.template.getPasteInputObject().pasted(text);
   graph.unselectAll();
@@ -107,7 +120,16 @@ const draw = async (figure) => {
       `Not all of it is drawn: ${found} ${names}, of ${figure.dataset.counts}.`;
   }
   if (figure.dataset.side) compact(graph);
+  await settled(graph);
+  rewire(graph);
   if (figure.dataset.odd) mark(graph, figure.dataset.side, JSON.parse(figure.dataset.odd));
+  let width = 0;
+  new ResizeObserver(() => {
+    if (canvas.clientWidth && canvas.clientWidth !== width) {
+      width = canvas.clientWidth;
+      fit(canvas, graph);
+    }
+  }).observe(canvas);
   await fit(canvas, graph);
   figure.dataset.drawn = found;
 };

@@ -24,6 +24,7 @@ from bluebook.reports.view import Broken, GradedItem
 from bluebook.subjects.subject import Picture
 
 Side = Literal["expected", "actual"]
+_TITLES: dict[Side, str] = {"expected": "expected", "actual": "written"}
 _COMPONENT = "ueblueprint"
 _FACE = re.compile(r"@font-face\{[^}]*\}")
 _FONT = re.compile(r'url\("\.\./font/([\w-]+\.woff2)"\)')
@@ -60,23 +61,27 @@ def script_texts() -> list[str]:
     return [_asset(f"{_COMPONENT}/ueblueprint.min.js"), _asset("pictures.js")]
 
 
-def figure(picture: Picture, side: Side | None = None) -> Html:
-    """One graph, drawn once it is seen. `side` says what its odd parts are called."""
+def figure(picture: Picture, side: Side | None = None, compared: bool = True) -> Html:
+    """One graph, drawn once it is seen. `side` says which of two it is, if it is one of two; `compared`, whether
+    the other one could be drawn."""
+    title = _TITLES[side] if side else picture.title
     counts = f"{_many(picture.nodes, 'node')}, {_many(picture.wires, 'wire')}"
-    words = f"{picture.title}: {counts}" + (f"; {_odd(picture, side)}" if side else "")
+    words = f"{picture.title}: {counts}" if side else counts
+    if side and compared:
+        words += f"; {_odd(picture, side)}"
     buttons = [
-        element("button", sign, type="button", data_zoom=step, aria_label=f"{label}: {picture.title}")
+        element("button", sign, type="button", data_zoom=step, aria_label=f"{label}: {title}")
         for sign, step, label in (("−", "-1", "zoom out"), ("+", "1", "zoom in"), ("fit", "fit", "show all"))
     ]
     return element(
         "figure",
         element(
             "figcaption",
-            element("span", picture.title, class_="picture-title"),
-            element("small", f"{counts}", f"; {_odd(picture, side)}" if side else None),
+            element("span", title, class_="picture-title"),
+            element("small", words),
             element("span", buttons, class_="zoom"),
         ),
-        element("div", class_="canvas", role="group", aria_label=words),
+        element("div", class_="canvas", role="group", aria_label=f"{title}, {words}"),
         element("p", class_="trouble", role="status"),
         class_="picture",
         data_side=side,
@@ -93,17 +98,17 @@ def drawn_sides(graded: GradedItem) -> Html:
     drawing = graded.drawing
     assert drawing is not None
     reference, answer = graded.item.reference, graded.answer.text
-    rows = []
-    for pair in drawing.pairs:
-        expected, actual = drawing.expected_broken, drawing.actual_broken
-        rows.append(
-            element(
-                "div",
-                _side("expected", pair.expected, reference, expected),
-                _side("written", pair.actual, answer, actual),
-                class_="sides drawn",
-            )
+    # What stands beside a text is compared with nothing.
+    compared = drawing.expected_broken is None and drawing.actual_broken is None
+    rows = [
+        element(
+            "div",
+            _side("expected", pair.expected, reference, drawing.expected_broken, compared),
+            _side("actual", pair.actual, answer, drawing.actual_broken, compared),
+            class_="sides drawn",
         )
+        for pair in drawing.pairs
+    ]
     texts = element(
         "details",
         element("summary", "The same as text"),
@@ -121,14 +126,13 @@ def drawn_sides(graded: GradedItem) -> Html:
     return join([*rows, texts])
 
 
-def _side(title: str, picture: Picture | None, text: str, broken: Broken | None) -> Html:
+def _side(side: Side, picture: Picture | None, text: str, broken: Broken | None, compared: bool) -> Html:
+    title = element("p", _TITLES[side], class_="picture-title")
     if broken is not None:
-        inside = _broken(text, broken)
-    elif picture is not None:
-        inside = figure(picture, "expected" if title == "expected" else "actual")
-    else:
-        inside = element("p", "no such graph", class_="missing")
-    return element("div", element("p", title, class_="side-title"), inside)
+        return element("div", title, _broken(text, broken))
+    if picture is None:
+        return element("div", title, element("p", "no such graph", class_="missing"))
+    return element("div", figure(picture, side, compared))
 
 
 def _broken(text: str, broken: Broken) -> Html:
@@ -195,15 +199,15 @@ def picture_page(title: str, pictures: Sequence[Picture]) -> str:
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 
 
-def _odd(picture: Picture, side: Side | None) -> str:
+def _odd(picture: Picture, side: Side) -> str:
     """What is marked, in words."""
     kind = "missing" if side == "expected" else "extra"
     found = [
-        f"{len(odd)} {name}"
-        for odd, name in (
-            (picture.odd_nodes, f"{kind} nodes"),
-            (picture.odd_wires, f"{kind} wires"),
-            (picture.odd_values, "nodes set differently"),
+        f"{_many(len(odd), name)} {said}"
+        for odd, name, said in (
+            (picture.odd_nodes, "node", kind),
+            (picture.odd_wires, "wire", kind),
+            (picture.odd_values, "node", "set differently"),
         )
         if odd
     ]
