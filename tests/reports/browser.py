@@ -24,6 +24,19 @@ _QUIET = [
     "--no-first-run",
     "--remote-debugging-pipe",
 ]
+_DRAW = """(async () => {
+  const figures = [...document.querySelectorAll(".picture")];
+  for (const figure of figures) {
+    figure.scrollIntoView();
+    await new Promise((done) => {
+      const look = () => (figure.dataset.drawn ? done() : requestAnimationFrame(look));
+      look();
+    });
+  }
+  return figures.map((figure) => [
+    figure.dataset.drawn, figure.dataset.counts, figure.querySelector(".trouble").textContent,
+  ]);
+})()"""
 
 
 class Page:
@@ -80,8 +93,8 @@ class Page:
         return self
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression evaluates to on the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """What a JavaScript expression evaluates to on the page; a promise is waited for."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
@@ -93,9 +106,16 @@ class Page:
         return [event for event in self.events if event["method"] in kinds]
 
     def requests(self) -> list[str]:
-        """URLs that were asked for."""
+        """URLs that were asked for; what the page itself holds (`data:`) is not asked for."""
         sent = (event for event in self.events if event["method"] == "Network.requestWillBeSent")
-        return [event["params"]["request"]["url"] for event in sent]
+        urls = (event["params"]["request"]["url"] for event in sent)
+        return [url for url in urls if not url.startswith("data:")]
+
+    def draw(self) -> list[tuple[str, str, str]]:
+        """Bring every picture into view; once all are drawn: what was drawn, what should be, and what is
+        wrong."""
+        found: list[tuple[str, str, str]] = self.value(_DRAW)
+        return [tuple(each) for each in found]
 
     def picture(self, out: Path, y: int = 0, height: int | None = None) -> None:
         """A PNG of the page from `y` on, for people."""

@@ -137,10 +137,11 @@ const draw = async (figure) => {
 const seen = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
+      if (!isIntersecting || drawn.has(target)) continue;
       seen.unobserve(target);
       draw(target).catch((error) => {
         target.querySelector(".trouble").textContent = `This graph could not be drawn: ${error.message}`;
+        target.dataset.drawn = "failed";
       });
     }
   },

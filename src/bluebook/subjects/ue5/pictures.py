@@ -17,7 +17,8 @@ from bluebook.subjects.subject import ParseError, Picture, PicturePair
 from bluebook.subjects.ue5.catalogue import Catalogue
 from bluebook.subjects.ue5.decoding import decode
 from bluebook.subjects.ue5.differing import Odd, differences
-from bluebook.subjects.ue5.export import ExportGraph
+from bluebook.subjects.ue5.export import ExportGraph, Pin, PinEnd
+from bluebook.subjects.ue5.fields import continues, split
 from bluebook.subjects.ue5.language import parse
 from bluebook.subjects.ue5.normalising import normalise
 from bluebook.subjects.ue5.program import Graph, PinName, Program
@@ -25,6 +26,8 @@ from bluebook.subjects.ue5.reading import inner_graphs, parse_export
 from bluebook.subjects.ue5.to_clipboard import GraphText, graph_texts
 from bluebook.subjects.ue5.writing import object_text
 
+_ANY_NODE = "/Script/Engine.EdGraphNode"
+_RETOLD = frozenset({"PinId", "Direction", "LinkedTo", "SubPins", "ParentPin"})
 # How everything that the editor copies begins; no line of the language does.
 _EXPORT = re.compile(r"\s*+Begin\s", re.I)
 
@@ -99,7 +102,7 @@ def _drawn(export: ExportGraph) -> Iterator[Picture]:
     for title, graph in waiting:  # grows while it is walked
         yield Picture(
             title=title,
-            text="\n".join((*map(object_text, graph.nodes), "")),
+            text=_as_read(graph),
             nodes=len(graph.nodes),
             pins=sum(len(node.pins) for node in graph.nodes),
             wires=len(graph.links),
@@ -107,6 +110,59 @@ def _drawn(export: ExportGraph) -> Iterator[Picture]:
         waiting += [
             (owner.name, inner) for node in graph.nodes for owner, inner in inner_graphs(node, graph.path)
         ]
+
+
+def _as_read(graph: ExportGraph) -> str:
+    """The graph's nodes as they were written, but for what makes a drawing fail: names and pin ids are those of
+    one node and one pin, links are named at both ends, and what damage has cut short is left out."""
+    links: dict[PinEnd, list[PinEnd]] = {}
+    for link in graph.links:
+        links.setdefault(link.source, []).append(link.target)
+        links.setdefault(link.target, []).append(link.source)
+    taken: set[str] = set()
+    names = []
+    for place, node in enumerate(graph.nodes):
+        names.append(f"{node.name}_{place}" if node.name.lower() in taken else node.name)
+        taken.add(node.name.lower())
+    nodes = []
+    for place, node in enumerate(graph.nodes):
+        pins = []
+        for number, pin in enumerate(node.pins):
+            end = PinEnd(place, number)
+            others = (f"{names[other.node]} {_pin_id(other)}," for other in links.get(end, ()))
+            raw = _pin_line(pin, _pin_id(end), "".join(others))
+            pins.append(msgspec.structs.replace(pin, raw=raw, _fields=None))
+        body = [line for line in node.body if _is_whole(line)]
+        # A comment box has no pins; one that has them has swallowed a node and is drawn as one.
+        kind = _ANY_NODE if node.is_comment and node.pins else node.class_path
+        nodes.append(
+            msgspec.structs.replace(
+                node, name=names[place], class_path=kind, body=body, pins=pins, _properties=None
+            )
+        )
+    return "\n".join((*map(object_text, nodes), ""))
+
+
+def _is_whole(line: str) -> bool:
+    """Whether the line of a property ends as it should: not within a string or a bracket, nor in the next
+    object's opening."""
+    return continues(line, False, 0) == (False, 0) and "Begin Object" not in line
+
+
+def _pin_id(end: PinEnd) -> str:
+    return f"{end.node:016X}{end.pin:016X}"
+
+
+def _pin_line(pin: Pin, name: str, links: str) -> str:
+    """The pin as it was written, with another id and these links. Its parts are not named: split pins are
+    drawn beside the pin they were split from, which the editor hides."""
+    whole = split(pin.raw)[1]
+    kept = list(pin.fields.items()) if whole else list(pin.fields.items())[:-1]
+    told = {"PinId": name} | {key: value for key, value in kept if key not in _RETOLD}
+    # Old engines write it without quotes, which drawing does not know.
+    told |= {"Direction": '"EGPD_Output"'} if pin.is_output else {}
+    told |= {"LinkedTo": f"({links})"} if links else {}
+    return f"CustomProperties Pin ({''.join(f'{key}={value},' for key, value in told.items())})"
 
 
 def _graph_name(export: ExportGraph) -> str:
