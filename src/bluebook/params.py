@@ -118,6 +118,8 @@ class Local(Struct, frozen=True):
     per_device_batch: int = 0  # 0: as many as `batch` asks for
     answer_batch: int = 32
     threads: int = 0  # 0: torch's own choice
+    checkpoint_minutes: float = 10.0  # of training between checkpoints; 0: none, but for a stop
+    checkpoint_steps: int = 0  # optimiser steps between checkpoints; 0: by the clock alone
 
 
 T = TypeVar("T")

@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from bluebook.errors import Stopped
+
 LOG = Path("logs/steps.jsonl")
 PROGRESS_SECONDS = 2.0  # often enough to see life, seldom enough to read
+RETRY_SECONDS = (30.0, 60.0, 120.0)  # a router that restarts is back within the sum of them
+
+T = TypeVar("T")
 
 
 def _span(seconds: float) -> str:
@@ -34,6 +40,7 @@ class Step:
         self.title = title
         self.started = time.monotonic()
         self.closing = ""
+        self.begun_at = 0  # what an earlier process had done already, and cost no time here
         self._reported = self.started
 
     def say(self, word: str, text: str) -> None:
@@ -45,7 +52,8 @@ class Step:
             return
         self._reported = now
         elapsed = now - self.started
-        remaining = elapsed / done * (total - done) if done else 0.0
+        here = done - self.begun_at
+        remaining = elapsed / here * (total - done) if here > 0 else 0.0
         share = 100 * done / total if total else 100.0
         text = f"{done}/{total} {share:.1f} % elapsed {_span(elapsed)} remaining {_span(remaining)}"
         self.say("PROGRESS", text if loss is None else f"{text} loss {loss:.4f}")
@@ -63,6 +71,9 @@ def step(number: str, title: str) -> Iterator[Step]:
     try:
         yield running
         outcome = "COMPLETE"
+    except Stopped:
+        outcome = "STOPPED"
+        raise
     finally:
         seconds = time.monotonic() - running.started
         running.say(outcome, f"{title} ({_span(seconds)}) {running.closing}".rstrip())
@@ -81,3 +92,25 @@ def _append(number: str, title: str, outcome: str, seconds: float, closing: str)
     }
     with LOG.open("ab") as log:
         log.write(msgspec.json.encode(row) + b"\n")
+
+
+def retry(
+    what: str,
+    work: Callable[[], T],
+    worth: Callable[[Exception], bool],
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """What `work` returns, tried again after 30, 60 and 120 seconds while its error is `worth` it.
+
+    Each failure is told on stderr; the last error, or the first that is not worth another try, is raised.
+    """
+    for pause in RETRY_SECONDS:
+        try:
+            return work()
+        except Exception as error:
+            if not worth(error):
+                raise
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(f"{what} failed: {reason}; again in {pause:.0f} s", file=sys.stderr, flush=True)
+        sleep(pause)
+    return work()

@@ -24,7 +24,7 @@ from trl import SFTConfig
 
 from bluebook import artifacts
 from bluebook.errors import BluebookError, GateError, ParamsError
-from bluebook.families import family_named
+from bluebook.families import Family, family_named
 from bluebook.models import (
     adapter_manifest,
     base_manifest,
@@ -36,8 +36,11 @@ from bluebook.models import (
 )
 from bluebook.params import Local, TrainParams
 from bluebook.steps import Step, step
-from bluebook.training import optimizers, preflight
+from bluebook.training import optimizers, preflight, survival
+from bluebook.training.checkpoints import Store, identify
+from bluebook.training.control import StopRequest
 from bluebook.training.rows import Row, mean_loss, read_rows
+from bluebook.training.survival import Keeper, Passed
 from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
@@ -128,7 +131,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         control.should_log = True  # so that the validation loss has a training loss beside it
-        loss = mean_loss(self.trainer, self.validation, args.per_device_eval_batch_size)
+        loss = validation_loss(self.trainer, self.validation)
         if loss is not None:
             self.points.setdefault(state.global_step, {})["eval_loss"] = loss
 
@@ -147,12 +150,32 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             epoch=round(state.epoch, 4), loss=round(logs["loss"], 6), learning_rate=logs["learning_rate"]
         )
 
+    def remember(self) -> dict[str, Any]:
+        """What a checkpoint must hold so that a resumed run draws the same curve."""
+        return {"points": self.points, "last": self.last}
+
+    def recall(self, remembered: dict[str, Any]) -> None:
+        self.points = {int(at): point for at, point in remembered["points"].items()}
+        self.last = remembered["last"]
+
     def curve(self) -> list[LossPoint]:
         return [
             msgspec.convert({"step": at, **point}, LossPoint)
             for at, point in sorted(self.points.items())
             if "loss" in point
         ]
+
+
+def validation_loss(trainer: Trainer, rows: Sequence[Row]) -> float | None:
+    """The mean loss on `rows`, with half the rows at once for as long as they do not fit the device."""
+    while True:
+        size = trainer.args.per_device_eval_batch_size
+        try:
+            return mean_loss(trainer, rows, size)
+        except RuntimeError as error:
+            if size == 1 or not survival.out_of_memory(error):
+                raise
+        trainer.args.per_device_eval_batch_size = size // 2
 
 
 def build_trainer(
@@ -242,49 +265,100 @@ def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local)
     return get_peft_model(load_base(base, local), lora)
 
 
-def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local) -> Trained:
+def train(
+    dataset: Path,
+    base: Path,
+    out: Path,
+    settings: TrainParams,
+    *,
+    seed: int,
+    local: Local,
+    checkpoints: Path | None = None,
+    stop: StopRequest | None = None,
+) -> Trained:
     """Train on `dataset/train.jsonl` and leave weights, tokenizer and `adapter.json` in the folder `out`.
 
-    Raises PreflightError before any epoch when training could not work.
+    Goes on from the last checkpoint of the same run below `checkpoints`; None keeps nothing beyond this process.
+    Raises PreflightError before any epoch when training could not work, and Stopped when `stop` was asked for.
     """
-    manifest = base_manifest(base)
-    family, tokenizer = family_named(manifest.family), load_tokenizer(base)
+    stop = stop or StopRequest()
+    stop.at_once = True
+    family, tokenizer = family_named(base_manifest(base).family), load_tokenizer(base)
     with step("2.1", f"Read {dataset}") as running:
         rows = read_rows(dataset / "train.jsonl", tokenizer, family)
         validation = read_rows(dataset / "validation.jsonl", tokenizer, family)
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
     with tempfile.TemporaryDirectory() as scratch:
+        store = Store(checkpoints or Path(scratch), identify(dataset, base, settings, seed))
+        resumed = store.open()
+        build = partial(
+            build_trainer, tokenizer=tokenizer, rows=rows, settings=settings, seed=seed, scratch=store.staging
+        )
         with step("4.1", "Preflight") as running:
             model = prepare_model(base, settings, seed=seed, local=local)
-            trainer = build_trainer(
-                model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch)
+            survival.require_space(model, store, local)
+            trainer = build(model, local=survival.fitting(local, resumed))
+            passed = (
+                survival.read_progress(resumed).passed
+                if resumed
+                else measure(trainer, rows, validation, tokenizer=tokenizer, family=family, settings=settings)
             )
-            optimizer = partial(make_optimizer, settings=settings)
-            findings = preflight.run(trainer, rows, tokenizer, family, optimizer)
-            before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
-            running.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
+            running.note(passed.summary if resumed is None else f"passed before {resumed.folder} was written")
         with step("4.2", f"Train: {settings.method}") as running:
-            recorder = Recorder(trainer, validation, running)
-            trainer.add_callback(recorder)
-            trainer.train()
-            curve = recorder.curve()
-            running.note(f"loss {curve[-1].loss}, validation {before} -> {curve[-1].eval_loss}")
+            keeper = survival.train_to_end(
+                trainer,
+                with_size=lambda size: build(
+                    model, local=msgspec.structs.replace(local, per_device_batch=size)
+                ),
+                keeper_for=lambda of: Keeper(
+                    of,
+                    Recorder(of, validation, running),
+                    store=store,
+                    passed=passed,
+                    stop=stop,
+                    local=local,
+                ),
+                resumed=resumed,
+                batch=settings.batch,
+                running=running,
+            )
+            curve = keeper.recorder.curve()
+            running.note(
+                f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
+            )
     with step("5.1", "Save weights, tokenizer and manifest"):
         save(model, base, out, settings)
     metrics = TrainMetrics(
         method=settings.method,
         rows=len(rows),
         validation_rows=len(validation),
-        supervised_tokens=findings.supervised_tokens,
+        supervised_tokens=passed.findings.supervised_tokens,
         parameters_trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        steps=trainer.state.global_step,
+        steps=curve[-1].step,
         epochs=settings.epochs,
         train_loss=curve[-1].loss,
         validation_loss=curve[-1].eval_loss,
-        base_validation_loss=before,
-        preflight=findings,
+        base_validation_loss=passed.validation_loss,
+        preflight=passed.findings,
     )
     return Trained(metrics=metrics, curve=curve)
+
+
+def measure(
+    trainer: Trainer,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    family: Family,
+    settings: TrainParams,
+) -> Passed:
+    """What is known before the first step: the preflight's findings, and the base's own validation loss."""
+    optimizer = partial(make_optimizer, settings=settings)
+    return Passed(
+        findings=preflight.run(trainer, rows, tokenizer, family, optimizer),
+        validation_loss=validation_loss(trainer, validation),
+    )
 
 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
