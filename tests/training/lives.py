@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import msgspec
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from bluebook.artifacts import write_json
+from bluebook.artifacts import atomic_folder, write_json
 from bluebook.params import Local, TrainParams
+from bluebook.stage import run
 from bluebook.training import control
 from bluebook.training.train import train
 
@@ -55,13 +57,19 @@ class _Moments:
 
 def live(life: Life) -> None:
     torch.set_num_threads(1)
-    control.LOGS = Path(life.out).parent  # bases name their weights relative to the working folder, so that stays
+    control.LOGS = Path(
+        life.out
+    ).parent  # bases name their weights relative to the working folder, so that stays
     moments = _Moments(life.checkpoints, life.moment, life.ending)
     sys.addaudithook(moments.event)
     register_optimizer_step_post_hook(moments.tick)
-    out = Path(life.out)
-    out.mkdir(exist_ok=True)
-    with control.controlled("toy") as stop:
+    sys.argv = ["train.py"]  # the frame of every stage, which reads them
+    run(partial(_train, life))
+    (Path(life.out).parent / "moments").write_text(str(moments.count))
+
+
+def _train(life: Life) -> None:
+    with control.controlled("toy") as stop, atomic_folder(Path(life.out)) as out:
         trained = train(
             Path(life.dataset),
             Path(life.base),
@@ -72,9 +80,8 @@ def live(life: Life) -> None:
             checkpoints=Path(life.checkpoints),
             stop=stop,
         )
-    write_json(out / "loss.json", trained.curve)
-    write_json(out / "train.json", trained.metrics)
-    (out.parent / "moments").write_text(str(moments.count))
+        write_json(out / "loss.json", trained.curve)
+        write_json(out / "train.json", trained.metrics)
 
 
 def process(life: Life) -> multiprocessing.process.BaseProcess:

@@ -152,7 +152,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
     def remember(self) -> dict[str, Any]:
         """What a checkpoint must hold so that a resumed run draws the same curve."""
-        return {"points": self.points, "last": self.last}
+        return {"points": {str(at): point for at, point in self.points.items()}, "last": self.last}
 
     def recall(self, remembered: dict[str, Any]) -> None:
         self.points = {int(at): point for at, point in remembered["points"].items()}
