@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -258,17 +259,21 @@ def test_weights_that_were_not_loaded_are_refused(
 
 
 class Device:
-    """Runs out of memory, as a card does, once at a step, or whenever more rows are on it than fit."""
+    """Runs out of memory, as a card does: once in a batch of a step, or whenever more rows are on it than fit."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, at: int | None = None, fits: int = 99) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *, at: tuple[int, int] | None = None, fits: int = 99
+    ) -> None:
         self.sizes: list[int] = []
-        whole = Trainer.training_step
+        whole, seen = Trainer.training_step, Counter[int]()
 
         def training_step(trainer: Trainer, model: Any, inputs: Any, *arguments: Any) -> Any:
             nonlocal at
             loss = whole(trainer, model, inputs, *arguments)  # so that gradients are there already
             self.sizes.append(len(inputs["input_ids"]))
-            if trainer.state.global_step == at or self.sizes[-1] > fits:
+            step = trainer.state.global_step
+            seen[step] += 1
+            if (step, seen[step]) == at or self.sizes[-1] > fits:
                 at = None
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
             return loss
@@ -276,7 +281,11 @@ class Device:
         monkeypatch.setattr(Trainer, "training_step", training_step)
 
 
-@pytest.mark.parametrize("at", [0, 5, 8], ids=lambda at: f"step{at}")
+@pytest.mark.parametrize(
+    ("rows", "at"),
+    [(8, (0, 1)), (8, (5, 1)), (4, (8, 2))],
+    ids=["first step", "begin of an epoch", "second batch of a step"],
+)
 def test_out_of_memory_goes_on_with_half_the_rows(
     base: Path,
     tmp_path: Path,
@@ -284,21 +293,22 @@ def test_out_of_memory_goes_on_with_half_the_rows(
     monkeypatch: pytest.MonkeyPatch,
     straight: Straight,
     capfd: pytest.CaptureFixture[str],
-    at: int,
+    rows: int,
+    at: tuple[int, int],
 ) -> None:
-    """At the first step, at the begin of an epoch, and within one right after a checkpoint."""
     settings = msgspec.structs.replace(SHORT, optimizer="adamw", learning_rate=0.003)
     expected = straight(settings=settings).curve
     device = Device(monkeypatch, at=at)
-    halved = run(base, tmp_path, settings=settings).curve
-    assert max(device.sizes[at + 1 :]) == 4
+    local = msgspec.structs.replace(EVERY, per_device_batch=rows)
+    halved = run(base, tmp_path, settings=settings, local=local).curve
+    assert device.sizes[-1] <= rows // 2
     assert [point.step for point in halved] == [point.step for point in expected]
     for one, other in zip(halved, expected, strict=True):
         assert one.loss == pytest.approx(other.loss, abs=1e-3)
         assert one.eval_loss == pytest.approx(other.eval_loss, abs=1e-3)
     told = capfd.readouterr().err
-    assert f"on from step {at} with 4" in told
-    assert "`per_device_batch: 4` into local.yaml" in told
+    assert f"on from step {at[0]} with {rows // 2}" in told
+    assert f"`per_device_batch: {rows // 2}` into local.yaml" in told
 
 
 def test_out_of_memory_down_to_one_row_says_what_to_do(
@@ -315,7 +325,7 @@ def test_what_was_found_to_fit_is_known_after_a_stop(
 ) -> None:
     with monkeypatch.context() as patched:
         stop = StopAfter(patched, 4)
-        Device(patched, at=2)
+        Device(patched, at=(2, 1))
         with pytest.raises(Stopped):
             run(base, tmp_path, stop=stop)
     device = Device(monkeypatch)

@@ -124,6 +124,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.fitted: int | None = None
         self.saved_at = (0, time.monotonic())
         self.within_optimizer = False
+        self.loss_before = torch.tensor(0.0)
         self.epoch_began = self.step_ended = RandomState.now()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -148,6 +149,9 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
             self.trainer._load_rng_state(str(folder))
             self.resumed = None
         self.epoch_began = self.step_ended = RandomState.now()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.loss_before = self.trainer._tr_loss.clone()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.within_optimizer = True
@@ -174,6 +178,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
                 "out of memory while the optimiser made its step, which a smaller batch on the device does not "
                 "change. Use method lora, a smaller base, or a device with more memory"
             )
+        # The failed step may have got through some of its batches: neither their loss nor their draws count.
+        self.trainer._tr_loss.copy_(self.loss_before)
         self.step_ended.restore()
         self.trainer._save_checkpoint(self.trainer.model, None)
         return self._publish(self.trainer.state)
