@@ -30,6 +30,8 @@ FRAME = {
     "bluebook/subjects/subject.py",
     "bluebook/corpus/__init__.py",
     "bluebook/exams/__init__.py",
+    "bluebook/health/__init__.py",
+    "bluebook/reports/__init__.py",
     "bluebook/training/__init__.py",
 }
 

@@ -129,6 +129,14 @@ def read_optional(path: Path, kind: type[T]) -> T | None:
     return decode(raw, kind, path)
 
 
+def read_metric(path: Path, kind: type[T]) -> T:
+    """The JSON file as `kind`. Raises DataError where there is none yet, or where it does not fit."""
+    found = read_optional(path, kind)
+    if found is None:
+        raise DataError(path, None, "not found; run `dvc repro`, which writes it")
+    return found
+
+
 def decode(raw: bytes, kind: type[T], where: Path) -> T:
     """`raw` as `kind`. Raises DataError that names `where` and the key."""
     try:
