@@ -27,6 +27,9 @@ RETRY_SECONDS = (30.0, 60.0, 120.0)  # a router that restarts is back within the
 
 T = TypeVar("T")
 
+# Called with number, word and text of every line, before it is printed.
+listeners: list[Callable[[str, str, str], None]] = []
+
 
 def _span(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
@@ -44,6 +47,8 @@ class Step:
         self._reported = self.started
 
     def say(self, word: str, text: str) -> None:
+        for listener in listeners:
+            listener(self.number, word, text)
         print(f"[{datetime.now():%H:%M:%S}] [STEP {self.number}] {word}: {text}", file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int, loss: float | None = None) -> None:

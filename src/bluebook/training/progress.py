@@ -1,0 +1,177 @@
+"""From the trainer's loop to the run's account, the terminal and the trackers.
+
+The Reporter only looks: it changes no state, draws no random number and keeps nothing that a result needs, so a
+run with it and one without write the same bytes.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+from bluebook.runs import Watch
+from bluebook.training.rows import IGNORED
+
+REGION = "nll/"  # of a log's keys: the loss of one region
+
+
+class Tracker(Protocol):
+    """Where a loss curve goes besides the run's own files."""
+
+    def log(self, step: int, values: dict[str, float]) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Metered:
+    """What a trainer counts on its way; comes before the trainer among a class's bases.
+
+    Counts stay on the device until somebody reads them: to read after each step would wait for the device.
+    """
+
+    tokens: torch.Tensor | int = 0  # that the model read; pads are none
+    supervised: torch.Tensor | int = 0
+    largest_norm: torch.Tensor | float = 0.0  # of the gradient before clipping, since the last `take_norm`
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> Any:
+        mask = inputs.get("attention_mask")
+        self.tokens = self.tokens + (inputs["input_ids"].numel() if mask is None else (mask != 0).sum())
+        self.supervised = self.supervised + (inputs["labels"] != IGNORED).sum()
+        return super().training_step(model, inputs, *more, **named)  # type: ignore[misc]
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The Trainer asks once a step, after clipping, for the norm before it."""
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[misc]
+        found = torch.as_tensor(norm)
+        largest = torch.as_tensor(self.largest_norm, dtype=found.dtype, device=found.device)
+        self.largest_norm = torch.maximum(found, largest)
+        return norm
+
+    def take_norm(self) -> float:
+        """The largest gradient norm since the last call, to four digits."""
+        found, self.largest_norm = float(self.largest_norm), 0.0
+        return float(f"{found:.4g}")
+
+
+class Reporter(TrainerCallback):  # type: ignore[misc]
+    """Tells a Watch how far the loop is. `eval_loss` gives the validation loss measured at a step, if any."""
+
+    def __init__(
+        self,
+        trainer: Any,
+        watch: Watch,
+        eval_loss: Callable[[int], float | None],
+        trackers: Sequence[Tracker] = (),
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.trainer = trainer
+        self.watch = watch
+        self.eval_loss = eval_loss
+        self.trackers = trackers
+        self.timer = timer
+        self._counted = (timer(), 0, 0)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.begin(state.global_step, state.max_steps)
+        self._counted = (self.timer(), int(self.trainer.tokens), int(self.trainer.supervised))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.stepped(state.global_step, state.epoch)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.phase("evaluation")
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.watch.run.phase == "evaluation":
+            self.watch.phase("training")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.phase("saving")
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        if not state.is_world_process_zero or logs is None or "loss" not in logs:
+            return
+        evaluated = self.eval_loss(state.global_step)
+        speed, supervised = self._speeds()
+        regions = {
+            name.removeprefix(REGION): value for name, value in logs.items() if name.startswith(REGION)
+        }
+        self.watch.measured(
+            loss=logs["loss"],
+            eval_loss=evaluated,
+            regions=regions or None,
+            learning_rate=logs.get("learning_rate"),
+            grad_norm=logs.get("grad_norm"),
+            tokens_per_second=speed,
+            supervised_per_second=supervised,
+            peak_memory=peak_memory(args.device),
+        )
+        values = dict(logs)
+        values |= {} if evaluated is None else {"eval_loss": evaluated}
+        values |= {} if speed is None else {"tokens_per_second": speed}
+        for tracker in self.trackers:
+            tracker.log(state.global_step, values)
+
+    def _speeds(self) -> tuple[float | None, float | None]:
+        """Tokens and supervised tokens a second since the last point, evaluations included."""
+        now, tokens, supervised = self.timer(), int(self.trainer.tokens), int(self.trainer.supervised)
+        before, self._counted = self._counted, (now, tokens, supervised)
+        seconds = now - before[0]
+        if seconds <= 0:
+            return None, None
+        return round((tokens - before[1]) / seconds, 1), round((supervised - before[2]) / seconds, 1)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that torch has held on a card, or the process on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+class Bar(TrainerCallback):  # type: ignore[misc]
+    """A progress bar on a terminal; it ends with the loop, however that ends."""
+
+    def __init__(self, stack: ExitStack, last_loss: Callable[[], float | None], console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self.last_loss = last_loss
+        self.stack = stack
+        self.task: TaskID | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.task is None:  # a run that goes on after a lack of memory begins twice
+            self.stack.enter_context(self.progress)
+            self.task = self.progress.add_task("training", loss="")
+        self._move(state)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._move(state)
+
+    def _move(self, state: Any) -> None:
+        loss = self.last_loss()
+        assert self.task is not None
+        self.progress.update(
+            self.task,
+            total=state.max_steps,
+            completed=state.global_step,
+            loss="" if loss is None else f"loss {loss:.4f}",
+        )
