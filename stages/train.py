@@ -12,10 +12,12 @@ from pathlib import Path
 from bluebook import params
 from bluebook.artifacts import atomic_folder, write_json, write_sidecar
 from bluebook.errors import Stopped
+from bluebook.runs import watching
 from bluebook.stage import run
 from bluebook.steps import step
 from bluebook.training.checkpoints import ROOT, Store, identify
 from bluebook.training.control import controlled
+from bluebook.training.trackers import tracking
 from bluebook.training.train import require_pass, train
 
 
@@ -30,28 +32,37 @@ def main(name: str) -> None:
     checkpoints = ROOT / name
     with step("2.0", f"The gate's pass-file {pass_file}"):
         require_pass(pass_file, name, dataset)
-    with controlled(name) as stop, told(name), atomic_folder(Path(f"models/adapters/{name}")) as folder:
-        trained = train(
-            dataset,
-            base,
-            folder,
-            mine,
-            seed=settings.seed,
-            local=params.load_local(),
-            checkpoints=checkpoints,
-            stop=stop,
-        )
-        write_sidecar(
-            folder,
-            stage="train",
-            inputs=[dataset, pass_file, base],
-            parameters={"seed": settings.seed, "train": mine},
-            counts={"rows": trained.metrics.rows, "steps": trained.metrics.steps},
-            packages=("torch", "transformers", "trl", "peft"),
-        )
-    write_json(Path(f"metrics/{name}/loss.json"), trained.curve)
-    write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
-    Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
+    local = params.load_local()
+    with (
+        controlled(name) as stop,
+        told(name),
+        watching(name, local) as watch,
+        tracking(local.track, name) as trackers,
+    ):
+        with atomic_folder(Path(f"models/adapters/{name}")) as folder:
+            trained = train(
+                dataset,
+                base,
+                folder,
+                mine,
+                seed=settings.seed,
+                local=local,
+                checkpoints=checkpoints,
+                stop=stop,
+                watch=watch,
+                trackers=trackers,
+            )
+            write_sidecar(
+                folder,
+                stage="train",
+                inputs=[dataset, pass_file, base],
+                parameters={"seed": settings.seed, "train": mine},
+                counts={"rows": trained.metrics.rows, "steps": trained.metrics.steps},
+                packages=("torch", "transformers", "trl", "peft"),
+            )
+        write_json(Path(f"metrics/{name}/loss.json"), trained.curve)
+        write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
+        Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`bluebook train …`: stop a training that runs, and go on with one that was stopped."""
+"""`bluebook train …`: stop a training that runs, go on with one that was stopped, and watch it."""
 
 from __future__ import annotations
 
@@ -60,3 +60,32 @@ def resume(subject: SubjectName) -> None:
         print(f"{subject}: last saved after step {saved.step} of {saved.steps}", file=sys.stderr)
     done = subprocess.run([sys.executable, "-m", "dvc", "repro", f"train@{subject}"], check=False)
     raise typer.Exit(0 if done.returncode == 0 else 1)
+
+
+@app.command()
+def watch(
+    subject: SubjectName,
+    json: Annotated[
+        bool, typer.Option("--json", help="For programs: the run's account once, as JSON.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once instead of following the run.")] = False,
+) -> None:
+    """What the training is doing, live; without one, how the last one ended. Looking never disturbs it.
+
+    Exit 1 when it failed, was killed, or stands still.
+
+    bluebook train watch persona
+    """
+    from bluebook.records import encode
+    from bluebook.reports.watch import follow, look
+    from bluebook.runs import run_path
+
+    found = look(run_path(subject))
+    if found is None:
+        print(f"{subject}: no training yet; `dvc repro train@{subject}` starts one", file=sys.stderr)
+        raise typer.Exit(1)
+    if json:
+        print(encode({"standing": found.standing, "run": found.run}).decode())
+    else:
+        found = follow(run_path(subject), found, once=once)
+    raise typer.Exit(0 if found.standing in {"running", "completed", "stopped"} else 1)

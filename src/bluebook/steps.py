@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from bluebook.errors import Stopped
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LOG = Path("logs/steps.jsonl")
 PROGRESS_SECONDS = 2.0  # often enough to see life, seldom enough to read
@@ -27,7 +30,7 @@ RETRY_SECONDS = (30.0, 60.0, 120.0)  # a router that restarts is back within the
 
 T = TypeVar("T")
 
-# Called with number, word and text of every line, before it is printed.
+# Called with number, word and text of every line, and of every retry (which has no number).
 listeners: list[Callable[[str, str, str], None]] = []
 
 
@@ -36,7 +39,7 @@ def _span(seconds: float) -> str:
 
 
 class Step:
-    """One running step. `note` adds a closing remark; `progress` reports at most every two seconds."""
+    """One running step. `note` adds a closing remark; `progress` says how far it is."""
 
     def __init__(self, number: str, title: str) -> None:
         self.number = number
@@ -45,6 +48,7 @@ class Step:
         self.closing = ""
         self.begun_at = 0  # what an earlier process had done already, and cost no time here
         self._reported = self.started
+        self._bar: Progress | None = None
 
     def say(self, word: str, text: str) -> None:
         for listener in listeners:
@@ -52,6 +56,10 @@ class Step:
         print(f"[{datetime.now():%H:%M:%S}] [STEP {self.number}] {word}: {text}", file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int, loss: float | None = None) -> None:
+        """How far the step is: a bar on a terminal, else a line every two seconds."""
+        if sys.stderr.isatty():
+            self._draw(done, total, loss)
+            return
         now = time.monotonic()
         if now - self._reported < PROGRESS_SECONDS and done < total:
             return
@@ -62,6 +70,24 @@ class Step:
         share = 100 * done / total if total else 100.0
         text = f"{done}/{total} {share:.1f} % elapsed {_span(elapsed)} remaining {_span(remaining)}"
         self.say("PROGRESS", text if loss is None else f"{text} loss {loss:.4f}")
+
+    def _draw(self, done: int, total: int, loss: float | None) -> None:
+        from rich.console import Console  # only people's terminals wait for it
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._bar is None:
+            told, left = TextColumn("{task.description}{task.fields[loss]}"), TimeRemainingColumn()
+            self._bar = Progress(BarColumn(), MofNCompleteColumn(), left, told, console=Console(stderr=True))
+            self._bar.add_task(self.title, total=total, completed=self.begun_at, loss="")
+            self._bar.start()
+        text = "" if loss is None else f", loss {loss:.4f}"
+        self._bar.update(self._bar.task_ids[0], total=total, completed=done, loss=text)
+
+    def close(self) -> None:
+        """End the bar, if one was drawn, so that what is printed next stands below it."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def note(self, text: str) -> None:
         self.closing = text
@@ -81,6 +107,7 @@ def step(number: str, title: str) -> Iterator[Step]:
         raise
     finally:
         seconds = time.monotonic() - running.started
+        running.close()
         running.say(outcome, f"{title} ({_span(seconds)}) {running.closing}".rstrip())
         _append(number, title, outcome, seconds, running.closing)
 
@@ -116,6 +143,9 @@ def retry(
             if not worth(error):
                 raise
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            print(f"{what} failed: {reason}; again in {pause:.0f} s", file=sys.stderr, flush=True)
+            told = f"{what} failed: {reason}; again in {pause:.0f} s"
+            print(told, file=sys.stderr, flush=True)
+            for listener in listeners:
+                listener("", "RETRY", told)
         sleep(pause)
     return work()

@@ -24,6 +24,7 @@ FRAME = {
     "bluebook/errors.py",
     "bluebook/params.py",
     "bluebook/records.py",
+    "bluebook/runs.py",
     "bluebook/stage.py",
     "bluebook/steps.py",
     "bluebook/subjects/__init__.py",

@@ -95,6 +95,23 @@ class GateResult(msgspec.Struct, kw_only=True):
     failing_rows: dict[str, int] = {}  # by rule
 
 
+class Finding(msgspec.Struct, kw_only=True):
+    """What one health rule found."""
+
+    rule: str
+    level: Literal["INFO", "SUGGESTION", "WARNING", "CRITICAL"]
+    value: float
+    threshold: float
+    detail: str
+    advice: str = ""
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """A cycle's findings, worst first."""
+
+    findings: list[Finding]
+
+
 class LossRow(msgspec.Struct, kw_only=True):
     """One point of `loss.json`; losses in nats a supervised token."""
 

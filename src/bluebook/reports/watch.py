@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bluebook.runs import Run, Standing, patience
+from bluebook.runs import Run, Standing, alive, patience, read_run, standing
 
 _COLOURS: dict[Standing, str] = {
     "running": "green",
@@ -22,6 +28,48 @@ _COLOURS: dict[Standing, str] = {
     "failed": "bold red",
 }
 _SHOWN_EVENTS = 6
+_LOOK_SECONDS = 1.0
+
+
+class Seen(NamedTuple):
+    """A run's account and how the run stands, as of `at` in seconds since 1970."""
+
+    run: Run
+    standing: Standing
+    at: float
+
+
+def look(file: Path) -> Seen | None:
+    """What there is to see; None where nothing has ever run."""
+    run = read_run(file)
+    if run is None:
+        return None
+    now = time.time()
+    return Seen(run, standing(run, now, alive(run)), now)
+
+
+def follow(
+    file: Path,
+    seen: Seen,
+    *,
+    once: bool = False,
+    console: Console | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Seen:
+    """Show the run until it ends or the reader has seen enough; gives back what was last seen.
+
+    Without a terminal it is shown once.
+    """
+    console = console or Console()
+    if once or not console.is_terminal:
+        console.print(picture(*seen))
+        return seen
+    with suppress(KeyboardInterrupt), Live(picture(*seen), console=console, auto_refresh=False) as live:
+        while seen.standing in ("running", "stalled", "silent"):
+            sleep(_LOOK_SECONDS)
+            seen = look(file) or seen
+            live.update(picture(*seen), refresh=True)
+    return seen
 
 
 def picture(run: Run, stands: Standing, now: float) -> RenderableType:

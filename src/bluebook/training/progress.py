@@ -1,4 +1,4 @@
-"""From the trainer's loop to the run's account, the terminal and the trackers.
+"""From the trainer's loop to the run's account and the trackers.
 
 The Reporter only looks: it changes no state, draws no random number and keeps nothing that a result needs, so a
 run with it and one without write the same bytes.
@@ -10,12 +10,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import Any, Protocol
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
 from bluebook.runs import Watch
@@ -26,6 +23,9 @@ REGION = "nll/"  # of a log's keys: the loss of one region
 
 class Tracker(Protocol):
     """Where a loss curve goes besides the run's own files."""
+
+    def begin(self, step: int) -> None:
+        """The loop begins, or goes on from a step that is not 0."""
 
     def log(self, step: int, values: dict[str, float]) -> None: ...
 
@@ -82,6 +82,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.watch.begin(state.global_step, state.max_steps)
+        for tracker in self.trackers:
+            tracker.begin(state.global_step)
         self._counted = (self.timer(), int(self.trainer.tokens), int(self.trainer.supervised))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -139,39 +141,3 @@ def peak_memory(device: torch.device) -> int:
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts KiB on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-class Bar(TrainerCallback):  # type: ignore[misc]
-    """A progress bar on a terminal; it ends with the loop, however that ends."""
-
-    def __init__(self, stack: ExitStack, last_loss: Callable[[], float | None], console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self.last_loss = last_loss
-        self.stack = stack
-        self.task: TaskID | None = None
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.task is None:  # a run that goes on after a lack of memory begins twice
-            self.stack.enter_context(self.progress)
-            self.task = self.progress.add_task("training", loss="")
-        self._move(state)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._move(state)
-
-    def _move(self, state: Any) -> None:
-        loss = self.last_loss()
-        assert self.task is not None
-        self.progress.update(
-            self.task,
-            total=state.max_steps,
-            completed=state.global_step,
-            loss="" if loss is None else f"loss {loss:.4f}",
-        )

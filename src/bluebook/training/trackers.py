@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,27 @@ from bluebook.training.progress import Tracker
 
 
 class DvcLive:
-    """Metrics and plots as DVC and its editor extension read them: `dvc plots show` on the folder's files."""
+    """Metrics and plots as DVC and its editor extension read them."""
 
-    def __init__(self, folder: Path, resumed: bool) -> None:
-        os.environ["DVC_STUDIO_OFFLINE"] = "true"  # before the import: its client reads it whenever asked
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.live: Any = None
+
+    def begin(self, step: int) -> None:
+        if self.live is not None:  # the same run, with fewer rows on the device
+            return
+        os.environ["DVC_STUDIO_OFFLINE"] = "true"
         from dvclive import Live
 
+        folder = self.folder
+
         class Local(Live):  # type: ignore[misc]
-            """Live without a repository, the state that it has where it finds none."""
+            """Live as it is where it finds no repository, without looking for one."""
 
             def _init_dvc(self) -> None:
                 self._dvc_file = str(folder / "dvc.yaml")
 
-        self.live = Local(str(folder), resume=resumed, dvcyaml=None, save_dvc_exp=False)
+        self.live = Local(str(folder), resume=step > 0, dvcyaml=None, save_dvc_exp=False)
 
     def log(self, step: int, values: dict[str, float]) -> None:
         self.live.step = step
@@ -40,11 +49,11 @@ class DvcLive:
         self.live.make_summary()
 
     def end(self) -> None:
-        self.live.make_summary()
+        """Nothing: each point is on the disk, and `Live.end` would look for a repository."""
 
 
 class WandB:
-    """An offline run below `logs/wandb`; `wandb sync` uploads it if its owner wants that."""
+    """An offline run below `logs/wandb`; its owner may upload it with `wandb sync`."""
 
     def __init__(self, folder: Path, subject: str) -> None:
         if importlib.util.find_spec("wandb") is None:
@@ -52,14 +61,21 @@ class WandB:
                 "local.yaml: `track` asks for wandb, which is not installed; "
                 "`pip install 'bluebook[wandb]'`, or take it out"
             )
-        mode = os.environ.get("WANDB_MODE", "offline")
+        self.folder = folder
+        self.subject = subject
+        self.run: Any = None
+
+    def begin(self, step: int) -> None:
+        if self.run is not None:
+            return
         import wandb
 
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.run = wandb.init(
             project="bluebook",
-            name=subject,
-            dir=str(folder),
-            mode=mode,  # type: ignore[arg-type]
+            name=self.subject,
+            dir=str(self.folder),
+            mode=os.environ.get("WANDB_MODE", "offline"),
             settings={"disable_git": True, "disable_code": True, "console": "off", "silent": True},
         )
 
@@ -67,19 +83,22 @@ class WandB:
         self.run.log(values, step=step)
 
     def end(self) -> None:
-        self.run.finish()
+        if self.run is not None:
+            self.run.finish()
 
 
-def trackers(names: Sequence[str], subject: str, *, resumed: bool = False) -> list[Tracker]:
-    """Those that `local.yaml: track` names, on the first process only; a resumed run's curve goes on.
+@contextmanager
+def tracking(names: Sequence[str], subject: str) -> Iterator[list[Tracker]]:
+    """The trackers that `local.yaml: track` names, ended with the block; none but on the first process.
 
-    Raises ParamsError for a missing package.
+    Raises ParamsError for a package that is not installed.
     """
-    if os.environ.get("RANK", "0") != "0":
-        return []
     logs = steps.LOG.parent
-    made: dict[str, Any] = {
-        "dvclive": lambda: DvcLive(logs / f"dvclive-{subject}", resumed),
-        "wandb": lambda: WandB(logs, subject),
-    }
-    return [made[name]() for name in names]
+    found: list[Tracker] = []
+    if os.environ.get("RANK", "0") == "0":
+        found += [DvcLive(logs / f"dvclive-{subject}")] if "dvclive" in names else []
+        found += [WandB(logs, subject)] if "wandb" in names else []
+    with ExitStack() as stack:
+        for tracker in found:
+            stack.callback(tracker.end)
+        yield found

@@ -35,10 +35,12 @@ from bluebook.models import (
     write_manifest,
 )
 from bluebook.params import Local, TrainParams
+from bluebook.runs import Watch
 from bluebook.steps import Step, step
 from bluebook.training import optimizers, preflight, survival
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
+from bluebook.training.progress import Reporter, Tracker
 from bluebook.training.rows import Row, mean_loss, read_rows
 from bluebook.training.survival import Keeper, Passed
 from bluebook.training.trainer import Trainer
@@ -55,7 +57,8 @@ TOKENIZER_FILES = (
 
 
 class LossPoint(msgspec.Struct, kw_only=True):
-    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point.
+    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point, and
+    `grad_norm` the largest norm of a gradient since then, before clipping.
 
     A point without a validation loss says null: `dvc plots` draws only points that all have the same keys.
     """
@@ -64,6 +67,7 @@ class LossPoint(msgspec.Struct, kw_only=True):
     epoch: float
     loss: float
     learning_rate: float
+    grad_norm: float | None = None
     eval_loss: float | None = None
 
 
@@ -147,16 +151,24 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             )
         self.last = logs["loss"]
         self.points.setdefault(state.global_step, {}).update(
-            epoch=round(state.epoch, 4), loss=round(logs["loss"], 6), learning_rate=logs["learning_rate"]
+            epoch=round(state.epoch, 4),
+            loss=round(logs["loss"], 6),
+            learning_rate=logs["learning_rate"],
+            grad_norm=self.trainer.take_norm(),
         )
 
     def remember(self) -> dict[str, Any]:
         """What a checkpoint must hold so that a resumed run draws the same curve."""
-        return {"points": {str(at): point for at, point in self.points.items()}, "last": self.last}
+        points = {str(at): point for at, point in self.points.items()}
+        return {"points": points, "last": self.last, "norm": float(self.trainer.largest_norm)}
 
     def recall(self, remembered: dict[str, Any]) -> None:
         self.points = {int(at): point for at, point in remembered["points"].items()}
         self.last = remembered["last"]
+        self.trainer.largest_norm = remembered["norm"]
+
+    def eval_loss(self, step: int) -> float | None:
+        return self.points.get(step, {}).get("eval_loss")
 
     def curve(self) -> list[LossPoint]:
         return [
@@ -164,6 +176,12 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             for at, point in sorted(self.points.items())
             if "loss" in point
         ]
+
+
+def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Recorder:
+    """The recorder, after its trainer has been told to report to those who watch."""
+    recorder.trainer.add_callback(Reporter(recorder.trainer, watch, recorder.eval_loss, trackers))
+    return recorder
 
 
 def validation_loss(trainer: Trainer, rows: Sequence[Row]) -> float | None:
@@ -275,6 +293,8 @@ def train(
     local: Local,
     checkpoints: Path | None = None,
     stop: StopRequest | None = None,
+    watch: Watch | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train on `dataset/train.jsonl` and leave weights, tokenizer and `adapter.json` in the folder `out`.
 
@@ -283,6 +303,7 @@ def train(
     """
     stop = stop or StopRequest()
     stop.at_once = True
+    watch = watch or Watch(None, "")
     family, tokenizer = family_named(base_manifest(base).family), load_tokenizer(base)
     with step("2.1", f"Read {dataset}") as running:
         rows = read_rows(dataset / "train.jsonl", tokenizer, family)
@@ -312,7 +333,7 @@ def train(
                 ),
                 keeper_for=lambda of: Keeper(
                     of,
-                    Recorder(of, validation, running),
+                    watched(Recorder(of, validation, running), watch, trackers),
                     store=store,
                     passed=passed,
                     stop=stop,
