@@ -287,6 +287,7 @@ class Watch:
         self.run.timings[name] = [*self.run.timings.get(name, []), seconds][-TIMINGS:]
 
     def _progressed(self, *, write: bool) -> None:
+        write = write or self.run.stalled  # that it goes on again is news
         self.run.progressed, self.run.stalled = self._clock(), False
         self._progress = self._timer()
         if write:

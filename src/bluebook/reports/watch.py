@@ -95,7 +95,7 @@ def _words(run: Run, stands: Standing, now: float) -> str:
     where = f"process {run.pid} on {run.host}"
     match stands:
         case "running":
-            return f"{run.phase}, for {_span(now - run.started)}; {where}, heartbeat {ago}"
+            return f"{run.phase}, {_span(now - run.started)} so far; {where}, heartbeat {ago}"
         case "stalled":
             still, may = _span(now - run.progressed), _span(patience(run))
             return f"{run.phase}: no progress for {still}, where {may} would be long; {where} lives"

@@ -10,26 +10,16 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
 from bluebook.runs import Watch
 from bluebook.training.rows import IGNORED
+from bluebook.training.trackers import Tracker
 
 REGION = "nll/"  # of a log's keys: the loss of one region
-
-
-class Tracker(Protocol):
-    """Where a loss curve goes besides the run's own files."""
-
-    def begin(self, step: int) -> None:
-        """The loop begins, or goes on from a step that is not 0."""
-
-    def log(self, step: int, values: dict[str, float]) -> None: ...
-
-    def end(self) -> None: ...
 
 
 class Metered:

@@ -12,11 +12,21 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bluebook import steps
 from bluebook.errors import ParamsError
-from bluebook.training.progress import Tracker
+
+
+class Tracker(Protocol):
+    """Where a loss curve goes besides the run's own files."""
+
+    def begin(self, step: int) -> None:
+        """The loop begins, or goes on from a step that is not 0."""
+
+    def log(self, step: int, values: dict[str, float]) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class DvcLive:

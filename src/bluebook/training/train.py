@@ -40,9 +40,10 @@ from bluebook.steps import Step, step
 from bluebook.training import optimizers, preflight, survival
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
-from bluebook.training.progress import Reporter, Tracker
+from bluebook.training.progress import Reporter
 from bluebook.training.rows import Row, mean_loss, read_rows
 from bluebook.training.survival import Keeper, Passed
+from bluebook.training.trackers import Tracker
 from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
