@@ -44,8 +44,9 @@ class Listening(Watch):
         self.seen = [*getattr(self, "seen", []), self.run.phase]
 
 
-def test_a_training_tells_how_far_it_is(base: Path, tmp_path: Path) -> None:
-    data, out = dataset(base, tmp_path / "data", rows=ROWS), tmp_path / "out"
+@pytest.mark.parametrize("rows", [40, 48], ids=["epochs end at a point of the curve", "between points"])
+def test_a_training_tells_how_far_it_is(base: Path, tmp_path: Path, rows: int) -> None:
+    data, out = dataset(base, tmp_path / "data", rows=rows), tmp_path / "out"
     out.mkdir()
     with watching("toy", Local()) as watch:
         trained = train(data, base, out, SHORT, seed=7, local=LOCAL, watch=watch)
@@ -54,7 +55,7 @@ def test_a_training_tells_how_far_it_is(base: Path, tmp_path: Path) -> None:
     run = account()
     last = trained.curve[-1]
     assert run.outcome == "completed"
-    assert (run.step, run.total, run.epoch) == (24, 24, 2.0)
+    assert (run.step, run.total, run.epoch) == (rows // 2, rows // 2, 2.0)
     assert (run.loss, run.eval_loss) == (pytest.approx(last.loss, abs=1e-6), last.eval_loss)
     assert run.learning_rate == last.learning_rate
     assert run.tokens_per_second is not None and run.supervised_per_second is not None

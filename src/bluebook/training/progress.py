@@ -69,6 +69,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         self.trackers = trackers
         self.timer = timer
         self._counted = (timer(), 0, 0)
+        self._evaluated = -1  # the last step whose validation loss was told
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.watch.begin(state.global_step, state.max_steps)
@@ -83,10 +84,12 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         self.watch.phase("evaluation")
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._tell_evaluation(state)
         if self.watch.run.phase == "evaluation":
             self.watch.phase("training")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._tell_evaluation(state)
         self.watch.phase("saving")
 
     def on_log(
@@ -94,14 +97,12 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if not state.is_world_process_zero or logs is None or "loss" not in logs:
             return
-        evaluated = self.eval_loss(state.global_step)
         speed, supervised = self._speeds()
         regions = {
             name.removeprefix(REGION): value for name, value in logs.items() if name.startswith(REGION)
         }
         self.watch.measured(
             loss=logs["loss"],
-            eval_loss=evaluated,
             regions=regions or None,
             learning_rate=logs.get("learning_rate"),
             grad_norm=logs.get("grad_norm"),
@@ -110,10 +111,20 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             peak_memory=peak_memory(args.device),
         )
         values = dict(logs)
-        values |= {} if evaluated is None else {"eval_loss": evaluated}
         values |= {} if speed is None else {"tokens_per_second": speed}
         for tracker in self.trackers:
             tracker.log(state.global_step, values)
+        self._tell_evaluation(state)
+
+    def _tell_evaluation(self, state: Any) -> None:
+        """The validation loss of this step, once. It comes after the step's log where both fall together."""
+        loss = self.eval_loss(state.global_step)
+        if loss is None or state.global_step == self._evaluated or not state.is_world_process_zero:
+            return
+        self._evaluated = state.global_step
+        self.watch.measured(eval_loss=loss)
+        for tracker in self.trackers:
+            tracker.log(state.global_step, {"eval_loss": loss})
 
     def _speeds(self) -> tuple[float | None, float | None]:
         """Tokens and supervised tokens a second since the last point, evaluations included."""
