@@ -3,7 +3,7 @@
 python stages/health.py SUBJECT
 
 Regressions and stagnation need the cycles before this one. They are read from Git's history of
-`metrics/S/health.json`, which DVC cannot declare as a dependency: the stage runs again when this cycle's
+`metrics/S/cycle.json`, the digest that each cycle leaves of its exams, which DVC cannot declare as a dependency: the stage runs again when this cycle's
 numbers change, and then takes the history of the branch it stands on. A clone without that history finds no
 regression.
 """
@@ -27,7 +27,7 @@ from bluebook.steps import step
 def main(name: str) -> None:
     mine = params.load().subject(name)
     metrics = Path(f"metrics/{name}")
-    out = metrics / "health.json"
+    digests = metrics / "cycle.json"
     with step("7.2", "Judge the cycle's health") as running:
         items = read_items(
             Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl"), mine.exam.max_items
@@ -39,7 +39,7 @@ def main(name: str) -> None:
             validation_loss=training.validation_loss,
             exams=digest(items, grades),
         )
-        before = [past(version.commit, version.raw) for version in versions(Path(), out.as_posix())]
+        before = [past(version.commit, version.raw) for version in versions(Path(), digests.as_posix())]
         earlier = [found for found in before if found is not None]
         health = judge(
             Evidence(
@@ -52,7 +52,8 @@ def main(name: str) -> None:
                 earlier=distinct(earlier, cycle),
             )
         )
-        write_json(out, health)
+        write_json(digests, cycle)
+        write_json(metrics / "health.json", health)
         running.note(", ".join(f"{count} {level}" for level, count in health.levels.items() if count))
     for finding in health.findings:
         if finding.level != "INFO":

@@ -257,7 +257,7 @@ def test_status_names_what_is_unhealthy(run: Run, repository: Path) -> None:
         {"rule": "memorising", "level": "WARNING", "detail": "by heart", **finding},
         {"rule": "plateau", "level": "SUGGESTION", "detail": "flat", **finding},
     ]
-    write_json(repository / "metrics/prefix/health.json", {"findings": found, "levels": {}, "cycle": {}})
+    write_json(repository / "metrics/prefix/health.json", {"findings": found, "levels": {}})
     told = run("status").out
     assert "CRITICAL warmup: never warm. fewer epochs" in told
     assert "WARNING memorising: by heart" in told

@@ -94,7 +94,7 @@ def test_a_healthy_cycle_and_then_one_that_forgot(repository: Path) -> None:
 
 
 def test_a_history_of_another_shape_is_no_past(repository: Path) -> None:
-    write_json(repository / f"metrics/{NAME}/health.json", {"findings": [], "older": True})
+    write_json(repository / f"metrics/{NAME}/cycle.json", {"older": True})
     git(repository, "add", "metrics")
     git(repository, "commit", "-q", "-m", "older")
     assert judged(repository)["findings"] == []

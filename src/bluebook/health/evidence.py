@@ -1,6 +1,6 @@
 """What the health rules judge: one cycle's numbers, and the exam results of the cycles before it.
 
-A cycle leaves a digest of its exams in `metrics/S/health.json`: for each construct one character an item, `1`
+A cycle leaves a digest of its exams in `metrics/S/cycle.json`: for each construct one character an item, `1`
 right and `0` wrong, in the order of the items' ids, and a hash of those items' whole content. Git keeps the
 digests, so a later cycle can compare item by item without the answers, which Git does not hold. Where the hash
 differs the items differ, and nothing is compared: earlier systems called other questions a regression.
@@ -148,15 +148,11 @@ def _hash(items: Iterable[ExamItem]) -> str:
     return whole.hexdigest()[:12]
 
 
-class _Kept(msgspec.Struct):
-    cycle: Cycle
-
-
 def past(commit: str, raw: bytes) -> Past | None:
-    """The cycle in a `health.json` of an earlier commit; None for one written before cycles had this shape,
+    """The cycle in a `cycle.json` of an earlier commit; None for one written before cycles had this shape,
     which nothing can be compared with."""
     try:
-        return Past(commit=commit, cycle=msgspec.json.decode(raw, type=_Kept).cycle)
+        return Past(commit=commit, cycle=msgspec.json.decode(raw, type=Cycle))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -164,9 +160,9 @@ def past(commit: str, raw: bytes) -> Past | None:
 def distinct(past: Sequence[Past], now: Cycle) -> list[Past]:
     """The cycles before `now`, oldest first, each once.
 
-    A commit may change `health.json` without a new cycle (a threshold moved), and after the commit of its
-    results Git's newest cycle is the present one: a run of the stage before and after that commit must write
-    the same bytes.
+    A commit may change `cycle.json` without a new cycle (another field), and after the commit of its results
+    Git's newest cycle is the present one: a run of the stage before and after that commit must write the same
+    bytes.
     """
     found: list[Past] = []
     for entry in past:

@@ -14,7 +14,7 @@ from statistics import fmean, median
 
 import msgspec
 
-from bluebook.health.evidence import LEVELS, Cycle, Evidence, ExamDigest, Finding, Past
+from bluebook.health.evidence import LEVELS, Evidence, ExamDigest, Finding, Past
 from bluebook.reports.comparison import SIGNIFICANT, holm
 
 MEMORISED = 0.05  # nats a token: below this the answers are known by heart
@@ -36,11 +36,10 @@ DONE = 0.97  # a score from here has little left to gain
 
 class Health(msgspec.Struct, kw_only=True):
     """`metrics/S/health.json`: worst findings first; `levels` counts them, so that `dvc metrics diff` shows a
-    change; `cycle` is for the cycles to come."""
+    change."""
 
     findings: list[Finding]
     levels: dict[str, int]
-    cycle: Cycle
 
 
 def judge(evidence: Evidence) -> Health:
@@ -50,7 +49,6 @@ def judge(evidence: Evidence) -> Health:
     return Health(
         findings=found,
         levels={level: sum(finding.level == level for finding in found) for level in LEVELS},
-        cycle=evidence.cycle,
     )
 
 
@@ -274,7 +272,7 @@ def regression(evidence: Evidence) -> Iterator[Finding]:
                 value=round((lost - gained) / n, 4),
                 threshold=FELL,
                 detail=f"{construct}: of the same {n} items of the {kind} exam {lost} turned wrong and {gained} right "
-                f"since {before.commit[:8]} (p = {p:.3f})",
+                f"since {before.commit[:8]} ({_told(p)})",
                 advice=f"`bluebook diff {before.commit[:8]}`; mix earlier material in, or lower the learning rate",
             )
 
@@ -291,6 +289,10 @@ def _incomparable(kind: str, exam: ExamDigest, then: ExamDigest | None, before: 
         "constructs kept theirs and are compared",
         advice="",
     )
+
+
+def _told(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _mcnemar(lost: int, gained: int) -> float:
