@@ -3,9 +3,9 @@
 python stages/health.py SUBJECT
 
 Regressions and stagnation need the cycles before this one. They are read from Git's history of
-`metrics/S/cycle.json`, the digest that each cycle leaves of its exams, which DVC cannot declare as a dependency: the stage runs again when this cycle's
-numbers change, and then takes the history of the branch it stands on. A clone without that history finds no
-regression.
+`metrics/S/cycle.json`, the digest that each cycle leaves of its exams. DVC cannot declare that as a dependency:
+the stage runs again when this cycle's numbers change, and then takes the history of the branch it stands on. A
+clone without that history finds no regression.
 """
 
 from __future__ import annotations
