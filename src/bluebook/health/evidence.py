@@ -36,6 +36,7 @@ class Corpus(msgspec.Struct, kw_only=True):
 
     formatted: int
     lessons: int
+    generated: int = 0
     lesson_share: float
     dropped: dict[str, int] = {}  # examples by reason
     constructs: dict[str, dict[str, int]] = {}  # split -> construct -> examples

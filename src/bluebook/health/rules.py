@@ -183,7 +183,7 @@ def duplicates(evidence: Evidence) -> Iterator[Finding]:
     """Of the material: duplicates are already left out of the dataset, but each cost someone the collecting."""
     corpus = evidence.corpus
     repeated = sum(corpus.dropped.get(reason, 0) for reason in ("duplicate", "near_duplicate"))
-    share = repeated / max(corpus.formatted + corpus.lessons, 1)
+    share = repeated / max(corpus.formatted + corpus.lessons + corpus.generated, 1)
     if share > DUPLICATES:
         yield Finding(
             rule="duplicates",
