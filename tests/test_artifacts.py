@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,8 +12,20 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 
-from bluebook.artifacts import atomic_folder, atomic_writer, sha256, sidecar_path, write_json, write_sidecar
+from bluebook.artifacts import (
+    atomic_folder,
+    atomic_writer,
+    disk_full,
+    full_disk,
+    require_space,
+    sha256,
+    sidecar_path,
+    write_json,
+    write_sidecar,
+)
+from bluebook.errors import BluebookError
 
 
 class Boom(Exception):
@@ -93,3 +106,35 @@ def test_json_is_sorted_and_ends_with_a_newline(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     write_json(file, {"b": 1, "a": {"d": 1, "c": 2}})
     assert file.read_text() == '{\n  "a": {\n    "c": 2,\n    "d": 1\n  },\n  "b": 1\n}\n'
+
+
+class TestFullDisk:
+    """Against the device that is always full; links to it, because some writers replace what they write to."""
+
+    @pytest.fixture
+    def full(self, tmp_path: Path) -> Path:
+        (tmp_path / "full").symlink_to("/dev/full")
+        return tmp_path / "full"
+
+    def test_is_seen_in_python_s_own_error(self, full: Path) -> None:
+        with pytest.raises(OSError) as found, full.open("wb", buffering=0) as out:
+            out.write(b"x")
+        assert disk_full(found.value)
+
+    def test_is_seen_in_the_error_of_torch(self, full: Path) -> None:
+        with pytest.raises(RuntimeError) as found:
+            torch.save({"weights": torch.zeros(100_000)}, full)
+        assert disk_full(found.value)
+
+    @pytest.mark.parametrize("error", [OSError(errno.EACCES, "denied"), RuntimeError("CUDA out of memory.")])
+    def test_is_not_seen_in_other_errors(self, error: Exception) -> None:
+        assert not disk_full(error)
+
+    def test_is_told_with_path_and_need(self, tmp_path: Path) -> None:
+        told = str(full_disk(tmp_path / "not/there/yet", 3_200_000_000))
+        assert str(tmp_path / "not/there/yet") in told and "about 3.2 GB are needed" in told
+
+    def test_room_is_asked_for_beforehand(self, tmp_path: Path) -> None:
+        require_space(tmp_path / "new", 1)
+        with pytest.raises(BluebookError, match="are needed"):
+            require_space(tmp_path / "new", 10**18)

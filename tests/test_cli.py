@@ -15,7 +15,9 @@ import yaml
 from bluebook import cli, subjects
 from bluebook.artifacts import write_json
 from bluebook.exams.grade import grade_exam
+from bluebook.params import Local
 from bluebook.records import write_jsonl
+from bluebook.runs import watching
 from tests.exams.conftest import exam, written
 from tests.exams.test_stages import add_models
 from tests.reports.test_history import git
@@ -246,6 +248,44 @@ def test_status_tells_what_is_stale(run: Run, repository: Path) -> None:
     assert ran.code == 0
     assert "make: seed modified, source.txt modified" in ran.out
     assert "mul" in ran.out
+
+
+def test_status_names_what_is_unhealthy(run: Run, repository: Path) -> None:
+    finding = {"value": 1, "threshold": 0, "advice": "fewer epochs"}
+    found = [
+        {"rule": "warmup", "level": "CRITICAL", "detail": "never warm", **finding},
+        {"rule": "memorising", "level": "WARNING", "detail": "by heart", **finding},
+        {"rule": "plateau", "level": "SUGGESTION", "detail": "flat", **finding},
+    ]
+    write_json(repository / "metrics/prefix/health.json", {"findings": found, "levels": {}})
+    told = run("status").out
+    assert "CRITICAL warmup: never warm. fewer epochs" in told
+    assert "WARNING memorising: by heart" in told
+    assert "flat" not in told
+    assert len(json.loads(run("status", "--json").out)["subjects"]["prefix"]["health"]["findings"]) == 3
+
+
+def test_watch(run: Run) -> None:
+    ran = run("train", "watch", "prefix")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no training yet" in ran.err
+    with watching("prefix", Local()) as watch:
+        watch.begin(0, 10)
+        watch.stepped(3, 0.3)
+        for look in ((), ("--once",)):
+            ran = run("train", "watch", "prefix", *look)
+            assert ran.code == 0
+            assert "step 3 of 10" in ran.out
+        told = json.loads(run("train", "watch", "prefix", "--json").out)
+        assert (told["standing"], told["run"]["step"]) == ("running", 3)
+    told = json.loads(run("train", "watch", "prefix", "--json").out)
+    assert told["standing"] == "completed"
+    with pytest.raises(ValueError, match="broke"), watching("prefix", Local()):
+        raise ValueError("broke")
+    ran = run("train", "watch", "prefix")
+    assert ran.code == 1
+    assert "broke" in ran.out
+    assert run("train", "watch", "no-such-subject").code in (1, 2)
 
 
 def test_status_of_a_fresh_clone_without_dvc(run: Run) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from httpx2 import ConnectError, Request, Response
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from bluebook.errors import BluebookError, DataError
 from bluebook.models import (
@@ -19,6 +22,7 @@ from bluebook.models import (
     load_base,
     load_model,
     load_tokenizer,
+    passing,
     place,
     seed_everything,
     weights_sha256,
@@ -155,3 +159,32 @@ def test_a_seed_gives_the_same_numbers() -> None:
     first = torch.rand(3)
     seed_everything(5)
     assert torch.equal(first, torch.rand(3))
+
+
+class TestPassing:
+    """Which failed downloads are worth another try."""
+
+    @staticmethod
+    def answered(code: int) -> OSError:
+        """What transformers raises when the hub answers with an error."""
+        request = Request("GET", "https://example.com")
+        answer = HfHubHTTPError("no", response=Response(code, request=request))
+        try:
+            raise OSError("a specific connection error") from answer
+        except OSError as error:
+            return error
+
+    @pytest.mark.parametrize(
+        ("code", "again"), [(500, True), (503, True), (429, True), (404, False), (401, False)]
+    )
+    def test_by_the_hub_s_answer(self, code: int, again: bool) -> None:
+        assert passing(self.answered(code)) is again
+
+    def test_a_network_that_is_down(self) -> None:
+        assert passing(ConnectError("unreachable"))
+        assert passing(TimeoutError())
+
+    def test_never_offline_a_full_disk_or_a_wrong_name(self) -> None:
+        assert not passing(OfflineModeIsEnabled("offline"))
+        assert not passing(OSError(errno.ENOSPC, "No space left on device"))
+        assert not passing(OSError("not a valid model identifier"))

@@ -6,6 +6,7 @@ from run to run (clock, path of the checkout, machine), so that two clean clones
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+
+from bluebook.errors import BluebookError
 
 
 @contextmanager
@@ -64,6 +67,41 @@ def _clear_rubbish(path: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether a write failed because the disk, or the quota on it, is full.
+
+    Libraries written in C++ and Rust say so in words only: torch's writer reports that its position did not
+    move, safetensors repeats the system's message.
+    """
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    told = f"{error} {error.__context__}"
+    words = ("No space left on device", "Disk quota exceeded", "iostream error", "PytorchStreamWriter failed")
+    return not isinstance(error, OSError) and any(word in told for word in words)
+
+
+def full_disk(path: Path, needed: int | None = None) -> BluebookError:
+    """The error to raise where `path` cannot be written for want of room; `needed` in bytes, where known."""
+    place = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    room = "" if needed is None else f"; about {_size(needed)} are needed"
+    return BluebookError(
+        f"{path}: the disk is full, or its quota is used up: {_size(free)} free{room}. Free some space, then "
+        f"run the same command again"
+    )
+
+
+def require_space(path: Path, needed: int) -> None:
+    """Raise BluebookError unless the disk of `path` has `needed` bytes free."""
+    path.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(path).free < needed:
+        raise full_disk(path, needed)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def write_json(path: Path, value: object) -> None:

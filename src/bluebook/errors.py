@@ -27,3 +27,10 @@ class GateError(BluebookError):
 
 class PreflightError(BluebookError):
     """Training was refused before it began."""
+
+
+class Stopped(BaseException):
+    """A person asked a run to stop, and it did, with its state saved. Not an error: the process exits 0.
+
+    Like KeyboardInterrupt no Exception, so that no library swallows it on its way out.
+    """

@@ -19,13 +19,15 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import torch
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from bluebook.artifacts import sha256, write_json
+from bluebook.artifacts import disk_full, full_disk, sha256, write_json
 from bluebook.errors import BluebookError, DataError
 from bluebook.params import Local
+from bluebook.steps import retry
 
 BASE_MANIFEST = "base.json"
 ADAPTER_MANIFEST = "adapter.json"
@@ -173,6 +175,21 @@ def count_parameters(folder: Path) -> int:
     return total
 
 
+def passing(error: BaseException) -> bool:
+    """Whether a failed download may work later: the network or the hub, not a wrong name or a full disk."""
+    causes: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None:
+        causes.append(found)
+        found = found.__cause__ or found.__context__
+    if any(isinstance(cause, OfflineModeIsEnabled) or disk_full(cause) for cause in causes):
+        return False
+    answers = [cause.response.status_code for cause in causes if isinstance(cause, HfHubHTTPError)]
+    if answers:
+        return all(code in {408, 429} or code >= 500 for code in answers)
+    return any(isinstance(cause, (ConnectionError, TimeoutError, HTTPError)) for cause in causes)
+
+
 def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
     """The base of `folder`, ready to write, with weights in `dtype` (default: what `local` says).
 
@@ -186,13 +203,21 @@ def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -
             where, None, f"weights are not those that {folder / BASE_MANIFEST} names; run `dvc repro -f base`"
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            where or manifest.location,
-            revision=manifest.revision or "main",
-            dtype=dtype or placement.dtype,
-            local_files_only=where is not None,
+        model = retry(
+            f"loading {manifest.location}",
+            lambda: AutoModelForCausalLM.from_pretrained(
+                where or manifest.location,
+                revision=manifest.revision or "main",
+                dtype=dtype or placement.dtype,
+                local_files_only=where is not None,
+            ),
+            worth=passing,
         )
     except OSError as error:
+        if disk_full(error):
+            raise full_disk(
+                Path(error.filename or "."), manifest.parameters and 2 * manifest.parameters
+            ) from error
         raise BluebookError(
             f"cannot load {manifest.location} at revision {manifest.revision}: {error}. Without a network, "
             f"download it once with `hf download {manifest.location} --revision {manifest.revision}`"

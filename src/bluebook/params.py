@@ -118,6 +118,11 @@ class Local(Struct, frozen=True):
     per_device_batch: int = 0  # 0: as many as `batch` asks for
     answer_batch: int = 32
     threads: int = 0  # 0: torch's own choice
+    checkpoint_minutes: float = 10.0  # of training between checkpoints; 0: none, but for a stop
+    checkpoint_steps: int = 0  # optimiser steps between checkpoints; 0: by the clock alone
+    kill_stalled: bool = False  # end a training whose phase takes longer than it may, instead of only telling
+    # Where else the loss curve goes; all of it stays on this machine.
+    track: tuple[Literal["dvclive", "wandb"], ...] = ()
 
 
 T = TypeVar("T")

@@ -24,12 +24,15 @@ FRAME = {
     "bluebook/errors.py",
     "bluebook/params.py",
     "bluebook/records.py",
+    "bluebook/runs.py",
     "bluebook/stage.py",
     "bluebook/steps.py",
     "bluebook/subjects/__init__.py",
     "bluebook/subjects/subject.py",
     "bluebook/corpus/__init__.py",
     "bluebook/exams/__init__.py",
+    "bluebook/health/__init__.py",
+    "bluebook/reports/__init__.py",
     "bluebook/training/__init__.py",
 }
 

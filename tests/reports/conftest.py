@@ -153,6 +153,23 @@ def _write_metrics(root: Path, name: str) -> None:
         },
     )
     write_json(
+        metrics / "health.json",
+        {
+            "findings": [
+                {
+                    "rule": rule,
+                    "level": level,
+                    "value": 0.41,
+                    "threshold": 0.4,
+                    "detail": f"{rule} was seen",
+                    "advice": f"see to {rule}" if level != "INFO" else "",
+                }
+                for rule, level in (("regression", "CRITICAL"), ("lesson_share", "WARNING"), ("exam", "INFO"))
+            ],
+            "levels": {"CRITICAL": 1, "WARNING": 1, "SUGGESTION": 0, "INFO": 1},
+        },
+    )
+    write_json(
         metrics / "gate.json",
         {
             "passed": 1,

@@ -1,10 +1,11 @@
-"""Mastery at earlier revisions, read from Git: history lives in commits and tags, one live version in the
+"""Results at earlier revisions, read from Git: history lives in commits and tags, one live version in the
 work tree."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -71,28 +72,44 @@ def subjects_here(root: Path) -> list[str]:
     return sorted(file.parent.name for file in root.glob("metrics/*/mastery.json"))
 
 
+class Version(NamedTuple):
+    """A file as one commit left it."""
+
+    commit: str
+    subject_line: str
+    raw: bytes
+
+
+def versions(root: Path, path: str) -> list[Version]:
+    """The commits that changed the file at `path` below `root`, oldest first, the newest few of them; empty
+    where there is no Git history of it."""
+    log = _git(root, "log", f"-{MOST_REVISIONS}", "--format=%H%x09%s", "--", path) or b""
+    found = []
+    for line in reversed(log.decode("utf-8", "replace").splitlines()):
+        commit, _, subject_line = line.partition("\t")
+        # `./` makes the path relative to root, which need not be the top of its repository.
+        raw = _git(root, "show", f"{commit}:./{path}")
+        if raw is not None:  # a commit that removed the file has none
+            found.append(Version(commit, subject_line, raw))
+    return found
+
+
 def revisions(root: Path, subject: str) -> list[Revision]:
     """The commits that changed the subject's mastery, oldest first; empty where there is no Git history of
     it."""
     path = _mastery_path(subject)
-    log = _git(root, "log", f"-{MOST_REVISIONS}", "--format=%H%x09%s", "--", path) or b""
     tags: dict[str, list[str]] = {}
     # A release of a subject is tagged SUBJECT@VERSION, on its own commit or a later one.
     for tag in (_git(root, "tag", "--list", f"{subject}@*") or b"").decode("utf-8", "replace").split():
         changed = _git(root, "log", "-1", "--format=%H", f"refs/tags/{tag}", "--", path)
         if changed:
             tags.setdefault(changed.decode().strip(), []).append(tag)
-    found = []
-    for line in reversed(log.decode("utf-8", "replace").splitlines()):
-        commit, _, subject_line = line.partition("\t")
-        mastery = mastery_at(root, commit, subject)
-        if mastery is not None:
-            found.append(
-                Revision(
-                    commit=commit,
-                    tags=tuple(tags.get(commit, ())),
-                    subject_line=subject_line,
-                    mastery=mastery,
-                )
-            )
-    return found
+    return [
+        Revision(
+            commit=commit,
+            tags=tuple(tags.get(commit, ())),
+            subject_line=subject_line,
+            mastery=decode(raw, Mastery, Path(f"{commit[:8]}:{path}")),
+        )
+        for commit, subject_line, raw in versions(root, path)
+    ]

@@ -95,6 +95,23 @@ class GateResult(msgspec.Struct, kw_only=True):
     failing_rows: dict[str, int] = {}  # by rule
 
 
+class Finding(msgspec.Struct, kw_only=True):
+    """What one health rule found."""
+
+    rule: str
+    level: Literal["INFO", "SUGGESTION", "WARNING", "CRITICAL"]
+    value: float
+    threshold: float
+    detail: str
+    advice: str = ""
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """A cycle's findings, worst first."""
+
+    findings: list[Finding]
+
+
 class LossRow(msgspec.Struct, kw_only=True):
     """One point of `loss.json`; losses in nats a supervised token."""
 
@@ -127,6 +144,14 @@ def read_optional(path: Path, kind: type[T]) -> T | None:
     except FileNotFoundError:
         return None
     return decode(raw, kind, path)
+
+
+def read_metric(path: Path, kind: type[T]) -> T:
+    """The JSON file as `kind`. Raises DataError where there is none yet, or where it does not fit."""
+    found = read_optional(path, kind)
+    if found is None:
+        raise DataError(path, None, "not found; run `dvc repro`, which writes it")
+    return found
 
 
 def decode(raw: bytes, kind: type[T], where: Path) -> T:

@@ -13,6 +13,7 @@ from bluebook.reports import data_sections as data
 from bluebook.reports import pictures
 from bluebook.reports import result_sections as results
 from bluebook.reports.gate_section import gate
+from bluebook.reports.health_section import health
 from bluebook.reports.markup import Html, element, join
 from bluebook.reports.view import View
 
@@ -22,6 +23,7 @@ _PARTS = {
     "samples": ("Before and after", data.samples),
     "gate": ("Gate", gate),
     "training": ("Training", results.loss),
+    "health": ("Health", health),
     "mastery": ("Mastery", results.mastery),
     "answers": ("Answers", results.answers),
     "history": ("History", results.history),

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bluebook.exams.mastery import Mastery
-from bluebook.reports.inputs import GateResult, read_optional
+from bluebook.reports.inputs import GateResult, Health, read_optional
 
 Changed = dict[str, dict[str, str | dict[str, str]]]  # as `dvc status --json` says it
 
@@ -23,6 +23,7 @@ class SubjectStatus(msgspec.Struct, kw_only=True):
     """None where a stage has not run yet."""
 
     gate: GateResult | None
+    health: Health | None
     holdout: Mastery | None
     practice: Mastery | None
 
@@ -38,6 +39,7 @@ def subject_status(root: Path, name: str) -> SubjectStatus:
     metrics = root / "metrics" / name
     return SubjectStatus(
         gate=read_optional(metrics / "gate.json", GateResult),
+        health=read_optional(metrics / "health.json", Health),
         holdout=read_optional(metrics / "mastery.json", Mastery),
         practice=read_optional(metrics / "practice.json", Mastery),
     )

@@ -14,6 +14,7 @@ from bluebook.reports.inputs import Construct, GateResult
 from bluebook.reports.status import Staleness, SubjectStatus
 
 _CHANGES = 3  # of a stale stage that are named; `dvc status` names all
+_LEVELS = {"CRITICAL": "bold red", "WARNING": "yellow"}  # of health findings that are shown
 _COLOURS = {"forgotten": "bold red", "gone": "red", "fell": "yellow", "rose": "", "learned": "green"}
 
 
@@ -26,6 +27,10 @@ def print_status(statuses: Mapping[str, SubjectStatus]) -> None:
             console.print(mastery_table(exam))
         if not exams:
             console.print("  mastery: not built yet; run `dvc repro`")
+        for finding in found.health.findings if found.health else ():
+            if (colour := _LEVELS.get(finding.level)) is not None:
+                words = escape(f"{finding.rule}: {finding.detail}. {finding.advice}")
+                console.print(f"[{colour}]{finding.level}[/] {words}", soft_wrap=True)
 
 
 def _gate(found: GateResult | None) -> str:

@@ -13,6 +13,7 @@ from bluebook.records import Answer, ExamItem, Grade, Outcome, Sample, read_json
 from bluebook.reports.history import Revision, revisions
 from bluebook.reports.inputs import (
     GateResult,
+    Health,
     LossRow,
     Mastery,
     Training,
@@ -74,6 +75,7 @@ class View(msgspec.Struct, kw_only=True):
     samples: list[Sample]
     gate: GateResult | None
     training: Training | None
+    health: Health | None
     losses: list[LossRow]
     holdout: Mastery | None
     practice: Mastery | None
@@ -113,6 +115,7 @@ def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> 
         samples=list(rows_if_any(root / f"data/records/{name}.samples.jsonl", Sample)),
         gate=read_optional(metrics / "gate.json", GateResult),
         training=read_optional(metrics / "train.json", Training),
+        health=read_optional(metrics / "health.json", Health),
         losses=read_optional(metrics / "loss.json", list[LossRow]) or [],
         holdout=_taken(metrics / "mastery.json"),
         practice=_taken(metrics / "practice.json"),

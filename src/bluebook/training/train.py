@@ -24,7 +24,7 @@ from trl import SFTConfig
 
 from bluebook import artifacts
 from bluebook.errors import BluebookError, GateError, ParamsError
-from bluebook.families import family_named
+from bluebook.families import Family, family_named
 from bluebook.models import (
     adapter_manifest,
     base_manifest,
@@ -35,9 +35,15 @@ from bluebook.models import (
     write_manifest,
 )
 from bluebook.params import Local, TrainParams
+from bluebook.runs import Watch
 from bluebook.steps import Step, step
-from bluebook.training import optimizers, preflight
+from bluebook.training import optimizers, preflight, survival
+from bluebook.training.checkpoints import Store, identify
+from bluebook.training.control import StopRequest
+from bluebook.training.progress import Reporter
 from bluebook.training.rows import Row, mean_loss, read_rows
+from bluebook.training.survival import Keeper, Passed
+from bluebook.training.trackers import Tracker
 from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
@@ -52,7 +58,8 @@ TOKENIZER_FILES = (
 
 
 class LossPoint(msgspec.Struct, kw_only=True):
-    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point.
+    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point, and
+    `grad_norm` the largest norm of a gradient since then, before clipping.
 
     A point without a validation loss says null: `dvc plots` draws only points that all have the same keys.
     """
@@ -61,6 +68,7 @@ class LossPoint(msgspec.Struct, kw_only=True):
     epoch: float
     loss: float
     learning_rate: float
+    grad_norm: float | None = None
     eval_loss: float | None = None
 
 
@@ -128,7 +136,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         control.should_log = True  # so that the validation loss has a training loss beside it
-        loss = mean_loss(self.trainer, self.validation, args.per_device_eval_batch_size)
+        loss = validation_loss(self.trainer, self.validation)
         if loss is not None:
             self.points.setdefault(state.global_step, {})["eval_loss"] = loss
 
@@ -144,8 +152,24 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             )
         self.last = logs["loss"]
         self.points.setdefault(state.global_step, {}).update(
-            epoch=round(state.epoch, 4), loss=round(logs["loss"], 6), learning_rate=logs["learning_rate"]
+            epoch=round(state.epoch, 4),
+            loss=round(logs["loss"], 6),
+            learning_rate=logs["learning_rate"],
+            grad_norm=self.trainer.take_norm(),
         )
+
+    def remember(self) -> dict[str, Any]:
+        """What a checkpoint must hold so that a resumed run draws the same curve."""
+        points = {str(at): point for at, point in self.points.items()}
+        return {"points": points, "last": self.last, "norm": float(self.trainer.largest_norm)}
+
+    def recall(self, remembered: dict[str, Any]) -> None:
+        self.points = {int(at): point for at, point in remembered["points"].items()}
+        self.last = remembered["last"]
+        self.trainer.largest_norm = remembered["norm"]
+
+    def eval_loss(self, step: int) -> float | None:
+        return self.points.get(step, {}).get("eval_loss")
 
     def curve(self) -> list[LossPoint]:
         return [
@@ -153,6 +177,24 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             for at, point in sorted(self.points.items())
             if "loss" in point
         ]
+
+
+def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Recorder:
+    """The recorder, after its trainer has been told to report to those who watch."""
+    recorder.trainer.add_callback(Reporter(recorder.trainer, watch, recorder.eval_loss, trackers))
+    return recorder
+
+
+def validation_loss(trainer: Trainer, rows: Sequence[Row]) -> float | None:
+    """The mean loss on `rows`, with half the rows at once for as long as they do not fit the device."""
+    while True:
+        size = trainer.args.per_device_eval_batch_size
+        try:
+            return mean_loss(trainer, rows, size)
+        except RuntimeError as error:
+            if size == 1 or not survival.out_of_memory(error):
+                raise
+        trainer.args.per_device_eval_batch_size = size // 2
 
 
 def build_trainer(
@@ -242,49 +284,103 @@ def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local)
     return get_peft_model(load_base(base, local), lora)
 
 
-def train(dataset: Path, base: Path, out: Path, settings: TrainParams, *, seed: int, local: Local) -> Trained:
+def train(
+    dataset: Path,
+    base: Path,
+    out: Path,
+    settings: TrainParams,
+    *,
+    seed: int,
+    local: Local,
+    checkpoints: Path | None = None,
+    stop: StopRequest | None = None,
+    watch: Watch | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Trained:
     """Train on `dataset/train.jsonl` and leave weights, tokenizer and `adapter.json` in the folder `out`.
 
-    Raises PreflightError before any epoch when training could not work.
+    Goes on from the last checkpoint of the same run below `checkpoints`; None keeps nothing beyond this process.
+    Raises PreflightError before any epoch when training could not work, and Stopped when `stop` was asked for.
     """
-    manifest = base_manifest(base)
-    family, tokenizer = family_named(manifest.family), load_tokenizer(base)
+    stop = stop or StopRequest()
+    stop.at_once = True
+    watch = watch or Watch(None, "")
+    family, tokenizer = family_named(base_manifest(base).family), load_tokenizer(base)
     with step("2.1", f"Read {dataset}") as running:
         rows = read_rows(dataset / "train.jsonl", tokenizer, family)
         validation = read_rows(dataset / "validation.jsonl", tokenizer, family)
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
     with tempfile.TemporaryDirectory() as scratch:
+        store = Store(checkpoints or Path(scratch), identify(dataset, base, settings, seed))
+        resumed = store.open()
+        build = partial(
+            build_trainer, tokenizer=tokenizer, rows=rows, settings=settings, seed=seed, scratch=store.staging
+        )
         with step("4.1", "Preflight") as running:
             model = prepare_model(base, settings, seed=seed, local=local)
-            trainer = build_trainer(
-                model, tokenizer, rows, settings, seed=seed, local=local, scratch=Path(scratch)
+            survival.require_space(model, store, local)
+            trainer = build(model, local=survival.fitting(local, resumed))
+            passed = (
+                survival.read_progress(resumed).passed
+                if resumed
+                else measure(trainer, rows, validation, tokenizer=tokenizer, family=family, settings=settings)
             )
-            optimizer = partial(make_optimizer, settings=settings)
-            findings = preflight.run(trainer, rows, tokenizer, family, optimizer)
-            before = mean_loss(trainer, validation, trainer.args.per_device_eval_batch_size)
-            running.note(f"first loss {findings.first_loss}, {findings.supervised_tokens} supervised tokens")
+            running.note(passed.summary if resumed is None else f"passed before {resumed.folder} was written")
         with step("4.2", f"Train: {settings.method}") as running:
-            recorder = Recorder(trainer, validation, running)
-            trainer.add_callback(recorder)
-            trainer.train()
-            curve = recorder.curve()
-            running.note(f"loss {curve[-1].loss}, validation {before} -> {curve[-1].eval_loss}")
+            keeper = survival.train_to_end(
+                trainer,
+                with_size=lambda size: build(
+                    model, local=msgspec.structs.replace(local, per_device_batch=size)
+                ),
+                keeper_for=lambda of: Keeper(
+                    of,
+                    watched(Recorder(of, validation, running), watch, trackers),
+                    store=store,
+                    passed=passed,
+                    stop=stop,
+                    local=local,
+                ),
+                resumed=resumed,
+                batch=settings.batch,
+                running=running,
+            )
+            curve = keeper.recorder.curve()
+            running.note(
+                f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
+            )
     with step("5.1", "Save weights, tokenizer and manifest"):
         save(model, base, out, settings)
     metrics = TrainMetrics(
         method=settings.method,
         rows=len(rows),
         validation_rows=len(validation),
-        supervised_tokens=findings.supervised_tokens,
+        supervised_tokens=passed.findings.supervised_tokens,
         parameters_trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        steps=trainer.state.global_step,
+        steps=curve[-1].step,
         epochs=settings.epochs,
         train_loss=curve[-1].loss,
         validation_loss=curve[-1].eval_loss,
-        base_validation_loss=before,
-        preflight=findings,
+        base_validation_loss=passed.validation_loss,
+        preflight=passed.findings,
     )
     return Trained(metrics=metrics, curve=curve)
+
+
+def measure(
+    trainer: Trainer,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    family: Family,
+    settings: TrainParams,
+) -> Passed:
+    """What is known before the first step: the preflight's findings, and the base's own validation loss."""
+    optimizer = partial(make_optimizer, settings=settings)
+    return Passed(
+        findings=preflight.run(trainer, rows, tokenizer, family, optimizer),
+        validation_loss=validation_loss(trainer, validation),
+    )
 
 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:

@@ -14,6 +14,7 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
+from bluebook.training.progress import Metered
 from bluebook.training.rows import IGNORED
 
 # Configs with one of these change logits after the head; TRL's own loss knows how.
@@ -26,7 +27,7 @@ LOGIT_CHANGES = (
 )
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
+class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
     """The same loss as SFTTrainer's, in less time on one CPU process."""
 
     def compute_loss(

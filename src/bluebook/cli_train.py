@@ -1,0 +1,91 @@
+"""`bluebook train …`: stop a training that runs, go on with one that was stopped, and watch it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Stop a training, go on with it, watch it.", no_args_is_help=True)
+
+
+def known_subject(name: str) -> str:
+    from bluebook import params
+
+    params.load().subject(name)
+    return name
+
+
+SubjectName = Annotated[
+    str, typer.Argument(metavar="SUBJECT", callback=known_subject, help="Such as persona.")
+]
+
+
+@app.command()
+def stop(subject: SubjectName) -> None:
+    """Let the training finish its step, save its state and end. Exit 1 when none runs.
+
+    bluebook train stop persona
+    """
+    from bluebook.training.checkpoints import ROOT, newest
+    from bluebook.training.control import request_stop, wait_until_ended
+
+    process = request_stop(subject)
+    if process is None:
+        print(f"{subject} is not being trained", file=sys.stderr)
+        raise typer.Exit(1)
+    print(f"asked process {process} to stop; waiting for its step to end", file=sys.stderr)
+    wait_until_ended(subject)
+    if (saved := newest(ROOT / subject)) is None:
+        print(f"{subject}: ended; there is nothing to go on from")
+    else:
+        print(
+            f"{subject}: saved after step {saved.step} of {saved.steps}; `bluebook train resume {subject}` goes on"
+        )
+
+
+@app.command()
+def resume(subject: SubjectName) -> None:
+    """Go on with a stopped or killed training, from its last checkpoint; stages before it run where stale.
+
+    bluebook train resume persona
+    """
+    from bluebook.training.checkpoints import ROOT, newest
+
+    if (saved := newest(ROOT / subject)) is None:
+        print(f"{subject}: no checkpoint; what is not up to date begins anew", file=sys.stderr)
+    else:
+        print(f"{subject}: last saved after step {saved.step} of {saved.steps}", file=sys.stderr)
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", f"train@{subject}"], check=False)
+    raise typer.Exit(0 if done.returncode == 0 else 1)
+
+
+@app.command()
+def watch(
+    subject: SubjectName,
+    json: Annotated[
+        bool, typer.Option("--json", help="For programs: the run's account once, as JSON.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once instead of following the run.")] = False,
+) -> None:
+    """What the training is doing, live; without one, how the last one ended. Looking never disturbs it.
+
+    Exit 1 when it failed, was killed, or stands still.
+
+    bluebook train watch persona
+    """
+    from bluebook.records import encode
+    from bluebook.reports.watch import follow, look
+    from bluebook.runs import run_path
+
+    found = look(run_path(subject))
+    if found is None:
+        print(f"{subject}: no training yet; `dvc repro train@{subject}` starts one", file=sys.stderr)
+        raise typer.Exit(1)
+    if json:
+        print(encode({"standing": found.standing, "run": found.run}).decode())
+    else:
+        found = follow(run_path(subject), found, once=once)
+    raise typer.Exit(0 if found.standing in {"running", "completed", "stopped"} else 1)

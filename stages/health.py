@@ -1,0 +1,64 @@
+"""What the cycle says about itself, judged by fixed rules (step 7.2).
+
+python stages/health.py SUBJECT
+
+Regressions and stagnation need the cycles before this one. They are read from Git's history of
+`metrics/S/cycle.json`, the digest that each cycle leaves of its exams. DVC cannot declare that as a dependency:
+the stage runs again when this cycle's numbers change, and then takes the history of the branch it stands on. A
+clone without that history finds no regression.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bluebook import params
+from bluebook.artifacts import write_json
+from bluebook.exams.items import read_items
+from bluebook.health.evidence import Corpus, Cycle, Evidence, Export, Point, Training, digest, distinct, past
+from bluebook.health.rules import judge
+from bluebook.records import Grade, read_jsonl
+from bluebook.reports.history import versions
+from bluebook.reports.inputs import read_metric
+from bluebook.stage import run
+from bluebook.steps import step
+
+
+def main(name: str) -> None:
+    mine = params.load().subject(name)
+    metrics = Path(f"metrics/{name}")
+    digests = metrics / "cycle.json"
+    with step("7.2", "Judge the cycle's health") as running:
+        items = read_items(
+            Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl"), mine.exam.max_items
+        )
+        grades = read_jsonl(Path(f"data/grades/{name}.jsonl"), Grade)
+        training = read_metric(metrics / "train.json", Training)
+        cycle = Cycle(
+            train_loss=training.train_loss,
+            validation_loss=training.validation_loss,
+            exams=digest(items, grades),
+        )
+        before = [past(version.commit, version.raw) for version in versions(Path(), digests.as_posix())]
+        earlier = [found for found in before if found is not None]
+        health = judge(
+            Evidence(
+                corpus=read_metric(metrics / "compose.json", Corpus),
+                export=read_metric(metrics / "export.json", Export),
+                training=training,
+                curve=read_metric(metrics / "loss.json", list[Point]),
+                warmup=mine.train.warmup_share,
+                cycle=cycle,
+                earlier=distinct(earlier, cycle),
+            )
+        )
+        write_json(digests, cycle)
+        write_json(metrics / "health.json", health)
+        running.note(", ".join(f"{count} {level}" for level, count in health.levels.items() if count))
+    for finding in health.findings:
+        if finding.level != "INFO":
+            print(f"{finding.level} {finding.rule}: {finding.detail}. {finding.advice}")
+
+
+if __name__ == "__main__":
+    run(main)

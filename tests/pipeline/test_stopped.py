@@ -1,0 +1,42 @@
+"""`bluebook train stop` under `dvc repro`, then `bluebook train resume`: the result of a run nobody disturbed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import Checkout, make_checkout
+from .test_repro import DATA
+
+
+@pytest.mark.slow
+def test_a_stopped_training_is_no_result_and_goes_on_to_one(built: Checkout, tmp_path: Path) -> None:
+    checkout = make_checkout(tmp_path / "stopped")
+    running = subprocess.Popen(
+        ["dvc", "repro", "train@persona"],
+        cwd=checkout.path,
+        env=checkout.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    told = []
+    for line in running.stderr:
+        told.append(line)
+        if "[STEP 4.2] STARTING" in line:
+            stopped = checkout.run("bluebook", "train", "stop", "persona")
+            assert "saved after step" in stopped.stdout
+    running.wait()
+    assert running.returncode != 0
+    assert "Go on with `bluebook train resume persona`" in "".join(told)
+    assert not (checkout.path / "models/adapters/persona").exists()
+    assert checkout.run("git", "status", "--porcelain", "models/checkpoints").stdout == ""
+
+    resumed = checkout.run("bluebook", "train", "resume", "persona")
+    assert "passed before models/checkpoints/persona" in resumed.stderr
+    assert not (checkout.path / "models/checkpoints/persona").exists()
+    checkout.run("dvc", "repro")
+    assert checkout.bytes_below(*DATA) == built.bytes_below(*DATA)
