@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluebook.subjects.ue5.catalogue import declared
+from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.comparison import compare_in_detail
 from bluebook.subjects.ue5.export import ExportError, ExportGraph
 from bluebook.subjects.ue5.from_export import to_program
@@ -54,18 +54,18 @@ def program(text: str) -> Program:
 
 
 def paste(text: str) -> Clipboard:
-    return to_clipboard(parse(text), declared())
+    return to_clipboard(parse(text), shipped())
 
 
 def forward(export: ExportGraph, keep_layout: bool = False) -> Program:
-    found = to_program(export, declared(), layout=keep_layout)
+    found = to_program(export, shipped(), layout=keep_layout)
     assert found.unexpressed == []
     return found.program
 
 
 def back(one: Program, keep_layout: bool = False) -> Program:
     """The program that comes back from the clipboard."""
-    found = to_clipboard(one, declared())
+    found = to_clipboard(one, shipped())
     assert found.unexpressed == []
     return forward(read(found.text), keep_layout)
 
@@ -102,7 +102,7 @@ def test_nothing_of_a_graph_is_lost() -> None:
 def test_a_collapsed_graph_is_a_graph_of_its_own_and_goes_back_inside() -> None:
     one = forward(fixture("collapsed"))
     assert [graph.name for graph in one.graphs] == ["EventGraph", "Light all lamps"]
-    again = read(to_clipboard(one, declared()).text)
+    again = read(to_clipboard(one, shipped()).text)
     [inner] = again.nodes[1].children
     assert (inner.name, [node.class_name for node in inner.children]) == (
         "Light all lamps",
@@ -116,7 +116,7 @@ def test_a_collapsed_graph_is_a_graph_of_its_own_and_goes_back_inside() -> None:
 @pytest.mark.parametrize("name", ["material", "animation", "niagara", "pcg"])
 def test_what_is_no_blueprint_is_refused(name: str) -> None:
     with pytest.raises(ExportError, match="not a Blueprint"):
-        to_program(fixture(name), declared())
+        to_program(fixture(name), shipped())
 
 
 # Single features
@@ -185,7 +185,7 @@ def test_an_unknown_class_is_carried_whole() -> None:
         ("Mark", "0123456789ABCDEF0123456789ABCDEF"),
     ]
     assert len(one.graphs[0].pins) == 4
-    text = to_clipboard(one, declared()).text
+    text = to_clipboard(one, shipped()).text
     for line in ('Flavour(1)="sweet"', 'Sizes=((Key=1,Value="a"),(Key=2))', "Third(3)=7"):
         assert f"\n   {line}\n" in text
     same(back(one), one)
@@ -194,7 +194,7 @@ def test_an_unknown_class_is_carried_whole() -> None:
 def test_objects_inside_a_node_are_kept() -> None:
     inner = '   Begin Object Class=/Script/Engine.Curve Name="Swing"\n      Keys=(Time=1)\n   End Object'
     one = forward(read(block("N", inner, pin(1, "then", out=True), kind="K2Node_Timeline") + block("M")))
-    again = read(to_clipboard(one, declared()).text).nodes[0]
+    again = read(to_clipboard(one, shipped()).text).nodes[0]
     assert [(child.name, child.get("Keys")) for child in again.children] == [("Swing", "(Time=1)")]
 
 
@@ -296,7 +296,7 @@ def test_what_a_paste_cannot_hold_is_named(lines: str, name: str) -> None:
 
 def test_a_link_between_two_outputs_is_named() -> None:
     export = read(block("A", pin(1, "then", "B 2", out=True)) + block("B", pin(2, "then", "A 1", out=True)))
-    [said] = to_program(export, declared()).unexpressed
+    [said] = to_program(export, shipped()).unexpressed
     assert "A.then" in said and "B.then" in said
 
 
@@ -310,7 +310,7 @@ def test_the_same_text_pastes_the_same_bytes_and_ids_are_unique() -> None:
 
 def test_a_ring_of_thousands_of_nodes() -> None:
     one = forward(read(chain(3_000, ring=True)))
-    assert len(read(to_clipboard(one, declared()).text).links) == 3_000
+    assert len(read(to_clipboard(one, shipped()).text).links) == 3_000
 
 
 # Layout
@@ -458,7 +458,7 @@ def test_any_program_of_foreign_classes_comes_back_the_same(one: Program) -> Non
 @st.composite
 def known_programs(draw: st.DrawFn) -> Program:
     """Programs of catalogue entries, with what they require, some literals, and wires between equal types."""
-    catalogue = declared()
+    catalogue = shipped()
     entries = [entry for entry in catalogue.nodes if not entry.open and "*" not in entry.name]
     graph = Graph("EventGraph")
     outputs: dict[str, list[PinName]] = {}
@@ -527,11 +527,11 @@ def test_any_unreal_text_is_some_value(raw: str) -> None:
 )
 def test_damaged_exports_give_a_program_or_a_clear_refusal(lines: list[str]) -> None:
     try:
-        found = to_program(read("\n".join(lines)), declared())
+        found = to_program(read("\n".join(lines)), shipped())
     except ExportError:
         return
     assert parse(print_program(found.program)) == found.program
-    pasted = to_clipboard(found.program, declared())
+    pasted = to_clipboard(found.program, shipped())
     assert bool(found.program.graphs[0].nodes) == bool(pasted.text.strip())
     if pasted.text.strip():
         assert len(read(pasted.text).nodes) == len(found.program.graphs[0].nodes)
@@ -581,7 +581,7 @@ def test_a_real_export_comes_back_whole_by_an_independent_measure(path: Path, tm
         return
     one = forward(export)
     again = tmp_path / "again.txt"
-    again.write_text(to_clipboard(parse(print_program(one)), declared()).text)
+    again.write_text(to_clipboard(parse(print_program(one)), shipped()).text)
     judged = subprocess.run(
         [sys.executable, str(SCORER), str(path), str(again), "--pins", "--json"],
         check=False,

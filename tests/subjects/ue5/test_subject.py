@@ -16,7 +16,7 @@ from bluebook.params import ComposeParams, ExamParams, GateParams, LoraParams, S
 from bluebook.records import DatasetRow, ExamItem, Example, Message, Outcome, TokenCount, read_jsonl
 from bluebook.subjects.ue5 import create
 from bluebook.subjects.ue5.arranging import arrange, canonical
-from bluebook.subjects.ue5.catalogue import declared
+from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.from_export import to_program
 from bluebook.subjects.ue5.generator import Generator, is_reserved
 from bluebook.subjects.ue5.instructions import instruct, spoken
@@ -32,7 +32,7 @@ from tests.subjects.ue5.exports import FIXTURES
 from tests.subjects.ue5.exports import parse as read
 from tests.subjects.ue5.programs import DOOR, renumbered
 
-CATALOGUE = declared()
+CATALOGUE = shipped()
 DATA = Path(__file__).parents[3] / "data"
 POLICY = IngestPolicy(max_bytes=10_000_000, max_nodes=16, wordings=3)
 
