@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bluebook.subjects.ue5.arranging import canonical
 from bluebook.subjects.ue5.catalogue import shipped
+from bluebook.subjects.ue5.checker import check
 from bluebook.subjects.ue5.comparison import compare_in_detail
 from bluebook.subjects.ue5.export import ExportError
 from bluebook.subjects.ue5.from_export import to_program
@@ -29,10 +33,13 @@ from bluebook.subjects.ue5.program import (
     Value,
     Word,
 )
+from bluebook.subjects.ue5.subgraphs import parts
 from bluebook.subjects.ue5.to_clipboard import to_clipboard
 from bluebook.subjects.ue5.values import from_unreal, to_unreal
 from tests.subjects.ue5.exports import FIXTURES
 from tests.subjects.ue5.exports import parse as read
+from tests.subjects.ue5.programs import programs
+from tests.subjects.ue5.test_damage import mutated
 from tests.subjects.ue5.translating import BLUEPRINTS, back, same
 
 words = st.from_regex(r"[A-Z][a-z]{1,6}", fullmatch=True)
@@ -204,3 +211,36 @@ def test_damaged_exports_give_a_program_or_a_clear_refusal(lines: list[str]) -> 
     assert bool(found.program.graphs[0].nodes) == bool(pasted.text.strip())
     if pasted.text.strip():
         assert len(read(pasted.text).nodes) == len(found.program.graphs[0].nodes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(programs)
+def test_any_program_that_can_be_written_is_pasted_or_its_losses_are_named(one: Program) -> None:
+    """Random names, types and values, with wires that lead nowhere: all of it is in the paste or in the list."""
+    found = to_clipboard(one, shipped())
+    if found.unexpressed:
+        return
+    pasted = read(found.text)
+    assert pasted.dangling == [] and all(link.mutual for link in pasted.links)
+    assert len(pasted.links) == len(one.graphs[0].exec) + len(one.graphs[0].data)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_damaged_export_is_refused_or_goes_both_ways(data: st.DataObject) -> None:
+    """What survives is a program that prints, parses, can be checked and pasted, whatever was done to the bytes."""
+    raw = data.draw(st.sampled_from(BLUEPRINTS).map(lambda name: (FIXTURES / f"{name}.txt").read_bytes()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw = mutated(raw, data)
+    try:
+        program = to_program(read(raw), shipped()).program
+    except ExportError as refused:
+        assert re.match(r"paste\.txt:\d+: .", str(refused))
+        return
+    assert parse(print_program(program)) == program
+    check(program, shipped())
+    for _, part in parts(program, shipped()):
+        canonical(part, shipped())
+    text = to_clipboard(program, shipped()).text
+    if text.strip():
+        read(text)
