@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from bluebook.records import read_jsonl
+from bluebook.records import Share, read_jsonl
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5.catalogue import Catalogue, shipped
 from bluebook.subjects.ue5.checker import check
-from bluebook.subjects.ue5.comparison import Share, compare_in_detail
+from bluebook.subjects.ue5.comparison import compare_in_detail
 from bluebook.subjects.ue5.language import parse
 from bluebook.subjects.ue5.program import Program
 
