@@ -105,11 +105,11 @@ def picture(
     """
     from bluebook.artifacts import atomic_writer
     from bluebook.reports.pictures import picture_page
-    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.pictures import gallery
 
     page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
-    found = gallery(read_bytes(file), file, declared())
+    found = gallery(read_bytes(file), file, shipped())
     with atomic_writer(page) as stream:
         stream.write(picture_page(found.title, found.pictures).encode("utf-8", "replace"))
     for warning in found.warnings:
