@@ -54,13 +54,13 @@ def to_dsl(
 
     bluebook ue5 to-dsl graph.txt -o graph.bp
     """
-    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.from_export import to_program
     from bluebook.subjects.ue5.printing import print_program
     from bluebook.subjects.ue5.reading import parse_export
 
     export = parse_export(read_bytes(file), file)
-    found = to_program(export, declared(), layout=layout)
+    found = to_program(export, shipped(), layout=layout)
     for warning in export.warnings:
         print(f"{file}:{warning.line}: {warning.text}", file=sys.stderr)
     _translated(print_program(found.program) + "\n", out, file, found.unexpressed)
@@ -76,7 +76,7 @@ def to_clipboard(file: File, out: Out = None) -> None:
     bluebook ue5 to-clipboard graph.bp -o paste.txt
     """
     from bluebook.subjects.subject import ParseError
-    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.language import parse
     from bluebook.subjects.ue5.to_clipboard import to_clipboard
 
@@ -84,7 +84,7 @@ def to_clipboard(file: File, out: Out = None) -> None:
         program = parse(read_text(file))
     except ParseError as error:
         raise BluebookError(f"{file}: {error}") from error
-    found = to_clipboard(program, declared())
+    found = to_clipboard(program, shipped())
     for note in found.notes:
         print(f"{file}: note: {note}", file=sys.stderr)
     _translated(found.text, out, file, found.unexpressed)
@@ -105,11 +105,11 @@ def picture(
     """
     from bluebook.artifacts import atomic_writer
     from bluebook.reports.pictures import picture_page
-    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.pictures import gallery
 
     page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
-    found = gallery(read_bytes(file), file, declared())
+    found = gallery(read_bytes(file), file, shipped())
     with atomic_writer(page) as stream:
         stream.write(picture_page(found.title, found.pictures).encode("utf-8", "replace"))
     for warning in found.warnings:

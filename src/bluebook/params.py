@@ -97,8 +97,13 @@ class SubjectParams(Struct, frozen=True):
     exam: ExamParams
 
 
+class CatalogueParams(Struct, frozen=True):
+    exports: str  # a folder of Unreal exports
+
+
 class Params(Struct, frozen=True):
     seed: int
+    catalogue: CatalogueParams
     base: BaseParams
     export: ExportParams
     subjects: dict[str, SubjectParams]

@@ -36,6 +36,8 @@ FRAME = {
     "bluebook/training/__init__.py",
 }
 
+DATA = (".json", ".lark")  # read, not imported
+
 
 def _modules(file: Path) -> Iterator[str]:
     """Dotted names that `file` imports from this project, at any depth of indentation."""
@@ -60,19 +62,23 @@ def _file(module: str) -> Path | None:
 def _closure(stage_file: Path) -> set[str]:
     """Every project file that the stage can import, the frame left out, relative to src/.
 
-    Subjects are imported by name at run time: a stage that loads one uses its whole folder.
+    Subjects are imported by name at run time: a stage that loads one uses its whole folder. One that only imports
+    modules of a subject uses those; what the subject's `create` imports is for who loads it.
     """
     seen: set[Path] = set()
     queue = [stage_file]
+    creators = set(SUBJECTS.glob("*/__init__.py"))
     while queue:
         file = queue.pop()
         if file == SUBJECTS / "__init__.py":
             found = [module for folder in SUBJECTS.iterdir() for module in folder.glob("*.py")]
         else:
-            found = [path for path in map(_file, _modules(file)) if path is not None]
+            found = [path for path in map(_file, _modules(file)) if path and path not in creators]
         queue += {path for path in found if path not in seen}
         seen.update(found)
     names = {file.relative_to(SOURCE).as_posix() for file in seen}
+    if SUBJECTS / "__init__.py" not in seen:
+        return names - FRAME
     return {re.sub(r"subjects/\w+/.*", "subjects/${key}", name) for name in names - FRAME}
 
 
@@ -84,6 +90,7 @@ def _stages() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(("name", "stage"), list(_stages()), ids=[name for name, _ in _stages()])
 def test_deps_are_exactly_the_code_in_use(name: str, stage: dict[str, Any]) -> None:
     code = {dep.removeprefix("src/") for dep in stage["deps"] if dep.startswith("src/")} - FRAME
+    code = {dep for dep in code if not dep.endswith(DATA)}
     used = _closure(ROOT / "stages" / f"{name}.py")
 
     def covered(file: str) -> bool:
@@ -94,6 +101,17 @@ def test_deps_are_exactly_the_code_in_use(name: str, stage: dict[str, Any]) -> N
     assert not sorted(
         dep for dep in code if not any(file == dep or file.startswith(f"{dep}/") for file in used)
     ), "in deps but not used"
+
+
+def test_the_catalogue_is_built_from_what_its_stage_names_and_is_never_its_own_source() -> None:
+    """It lies in the folder that it is built from, so it names files there: a folder would hold its own output."""
+    stage = GRAPH["catalogue"]
+    assert "${catalogue.exports}" in stage["deps"] and "catalogue" in stage["params"]
+    package = ROOT / "src/bluebook/subjects/ue5"
+    read = {str(file.relative_to(ROOT)) for file in (package / "declared.json", package / "dsl.lark")}
+    assert read <= set(stage["deps"])
+    [output] = [name for out in stage["outs"] for name in out]
+    assert not [dep for dep in stage["deps"] if output == dep or output.startswith(f"{dep}/")]
 
 
 def test_graph_stays_small() -> None:

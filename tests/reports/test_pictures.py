@@ -18,7 +18,7 @@ from bluebook.reports.page import page
 from bluebook.reports.pictures import picture_page
 from bluebook.reports.view import gather
 from bluebook.subjects.subject import Picture
-from bluebook.subjects.ue5.catalogue import declared
+from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.export import ExportError
 from bluebook.subjects.ue5.from_export import to_program
 from bluebook.subjects.ue5.pictures import gallery
@@ -34,7 +34,7 @@ from tests.subjects.ue5.test_pictures import WRONG
 
 SAMPLES = sorted((Path(__file__).parents[2] / "data/raw/ue5").glob("*.txt"))
 EXPORTS = Path(os.environ.get("BLUEBOOK_SHARED", "../shared")) / "corpora/ue5/exports"
-CATALOGUE = declared()
+CATALOGUE = shipped()
 EVIL = "</script><script>alert(1)</script>"
 
 in_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from bluebook.subjects.subject import Diagnostic
-from bluebook.subjects.ue5.catalogue import declared
+from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.checker import check
 from bluebook.subjects.ue5.language import parse
 from bluebook.subjects.ue5.program import Program
@@ -16,7 +16,7 @@ from tests.subjects.ue5.programs import DOOR, programs
 
 def faults(*lines: str, variables: str = "") -> list[Diagnostic]:
     """The faults of an event graph; `lines` start on line 3 of the text, after the variables."""
-    return check(parse("\n".join(("BLUEPRINT: B" + variables, "GRAPH: G", *lines))), declared())
+    return check(parse("\n".join(("BLUEPRINT: B" + variables, "GRAPH: G", *lines))), shipped())
 
 
 def codes(*lines: str, variables: str = "") -> list[str]:
@@ -29,17 +29,47 @@ RUN = "EXEC n1.Then -> n2.Execute"
 
 
 def test_a_sound_program_has_no_faults() -> None:
-    assert check(parse(DOOR), declared()) == []
+    assert check(parse(DOOR), shipped()) == []
 
 
 @given(programs)
 def test_any_program_can_be_checked(program: Program) -> None:
-    found = check(program, declared())
+    found = check(program, shipped())
     assert found == sorted(found, key=lambda fault: (fault.line, fault.column, fault.code, fault.message))
 
 
 def test_fan_in_is_legal() -> None:
     assert codes(BEGIN, PRINT, "NODE n3: Event_Tick", RUN, "EXEC n3.Then -> n2.Execute") == []
+
+
+SELF = """VAR Guest: {kind}
+GRAPH: G
+NODE n1: Event_BeginPlay
+NODE n2: Self
+NODE n3: VariableSet [VarName=Guest]
+EXEC n1.Then -> n3.Execute
+DATA n2.Self -> n3.Value"""
+
+
+@pytest.mark.parametrize(
+    ("parent", "kind", "fits"),
+    [
+        ("", "PlayerController", True),  # nobody can know what it descends from
+        ("", "Object", True),
+        ("", "Float", False),
+        ("", "Vector", False),
+        ("PARENT: PlayerController", "PlayerController", True),
+        ("PARENT: PlayerController", "Actor", True),
+        ("PARENT: Actor", "PlayerController", False),
+        ('PARENT: "/Script/Engine.Actor"', "PlayerController", False),
+        ('PARENT: "/Script/Engine.Character"', "Pawn", True),
+        ('PARENT: "/Game/BP_Base.BP_Base_C"', "PlayerController", True),
+        ("PARENT: Actor", "String", True),  # its name
+    ],
+)
+def test_self_is_of_the_class_of_the_blueprint(parent: str, kind: str, fits: bool) -> None:
+    text = "\n".join(filter(None, ("BLUEPRINT: BP_Door", parent, SELF.format(kind=kind))))
+    assert [fault.code for fault in check(parse(text), shipped())] == ([] if fits else ["type_mismatch"])
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,22 @@ def test_a_lost_end_costs_a_warning_and_nothing_else(which: int) -> None:
     assert (warning.code, warning.line) == ("damage", line)
 
 
+@pytest.mark.parametrize("which", range(6))
+def test_a_lost_end_costs_no_node_where_the_indentation_is_lost_too(which: int) -> None:
+    damaged, line = lines_without("lamp", "End Object", which)
+    flat = "\n".join(text.strip() for text in damaged.split("\n"))
+    graph = parse(flat)
+    assert shape(graph) == shape(fixture("lamp"))
+    assert [(warning.code, warning.line) for warning in graph.warnings] == [("damage", line)]
+
+
+def test_a_paste_that_is_indented_loses_no_node_after_a_lost_end() -> None:
+    deep = "\n".join("      " + line for line in block("B", pin(2, "execute")).split("\n"))
+    graph = parse(block("A", pin(1, "then", out=True)).replace("End Object\n", "") + deep)
+    assert [node.name for node in graph.nodes] == ["A", "B"]
+    assert [code for _, code in codes(graph)] == ["damage"]
+
+
 def test_a_lost_inner_end_leaves_the_next_node_whole() -> None:
     damaged, _ = lines_without("legacy", "   End Object", 1)
     graph = parse(damaged)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bluebook import cli
 from bluebook.errors import BluebookError
-from bluebook.subjects.ue5.catalogue import declared
+from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.comparison import compare_in_detail
 from bluebook.subjects.ue5.differing import differences
 from bluebook.subjects.ue5.generator import Generator
@@ -26,7 +26,7 @@ from bluebook.subjects.ue5.stats import counts
 from tests.subjects.ue5.exports import FIXTURES, text_of
 from tests.subjects.ue5.programs import DOOR, programs, renumbered
 
-CATALOGUE = declared()
+CATALOGUE = shipped()
 SAMPLES = Path(__file__).parents[3] / "data/raw/ue5"
 
 # Another node at the end, a wire at the other pin of the branch, no wire to the first node, another duration.

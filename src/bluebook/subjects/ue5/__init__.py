@@ -16,11 +16,11 @@ def create(settings: SubjectParams, *, seed: int) -> Subject:
     """The subject as `params.yaml` sets it up. Raises ParamsError for a key that is unknown, missing or
     mistyped."""
     from bluebook.params import convert
-    from bluebook.subjects.ue5.catalogue import declared
+    from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.records import IngestPolicy
     from bluebook.subjects.ue5.subject import Ue5
     from bluebook.subjects.ue5.suite import ExpectPolicy
 
     policy = convert(settings.ingest, IngestPolicy, "params.yaml: subjects.ue5.ingest")
     convert(settings.expect, ExpectPolicy, "params.yaml: subjects.ue5.expect")
-    return Ue5(policy, seed, declared())
+    return Ue5(policy, seed, shipped())

@@ -2,22 +2,25 @@
 
 An export shows which pins an engine function, event or macro has, with types and defaults. Functions of a
 project (below `/Game/`) say nothing about other projects and are left out, as are pins that the editor hides
-or that a person split. What two exports show differently is settled by the first of them in the order given;
-pins that only a later one shows are added.
+or that a person split, and operators that an entry covers already, whichever of their functions stands there.
+What two exports show differently is settled by the first of them in the order given; pins that only a later one
+shows are added. A damaged export may have lost pins, so `learn` takes nothing from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from bluebook.subjects.ue5.catalogue import UNREAL_NAMES, Catalogue, NodeType, PinSpec
-from bluebook.subjects.ue5.export import ExportGraph, Node, Pin
+from bluebook.subjects.ue5.export import ExportError, ExportGraph, Node, Pin
 from bluebook.subjects.ue5.fields import fields, reference, unquote
 from bluebook.subjects.ue5.pintypes import type_of
 from bluebook.subjects.ue5.printing import type_text
+from bluebook.subjects.ue5.reading import read_export
 
 _NAMES = {unreal: name for name, unreal in UNREAL_NAMES.items()}
 _ENGINE = ("/Script/", "/Engine/")
@@ -28,6 +31,32 @@ _REFERENCES = {"FunctionReference": "function", "EventReference": "event", "Macr
 _VARYING = ("K2Node_PromotableOperator", "K2Node_CallArrayFunction")
 
 
+class Learned(NamedTuple):
+    """The catalogue, and what became of each file: `read` of them taught it, the others are named with why not."""
+
+    catalogue: Catalogue
+    read: int
+    left_out: list[tuple[Path, str]]
+
+
+def learn(declared: Catalogue, files: Iterable[Path]) -> Learned:
+    """`build_catalogue` over export files, whatever else lies among them."""
+    graphs: list[ExportGraph] = []
+    left_out: list[tuple[Path, str]] = []
+    for file in files:
+        try:
+            graph = read_export(file)
+        except ExportError as refused:
+            left_out.append((file, str(refused)))
+            continue
+        damage = next((warning for warning in graph.warnings if warning.code == "damage"), None)
+        if damage is not None:
+            left_out.append((file, f"{file}:{damage.line}: {damage.text}"))
+        else:
+            graphs.append(graph)
+    return Learned(build_catalogue(declared, graphs), len(graphs), left_out)
+
+
 def build_catalogue(declared: Catalogue, exports: Iterable[ExportGraph]) -> Catalogue:
     """`declared` with an entry for each engine function, event and macro that the exports use. Entries are
     sorted by name; declared ones are never changed."""
@@ -36,7 +65,7 @@ def build_catalogue(declared: Catalogue, exports: Iterable[ExportGraph]) -> Cata
     for export in exports:
         for node in export.nodes:
             kind, member = member_of(node)
-            if member.startswith(_ENGINE) and member not in declared.by_member and node.pins:
+            if _is_new(node, member, declared):
                 pins = tuple(_pins(node, declared))
                 if member in shown:
                     shown[member] = _with_pins(shown[member], pins)
@@ -49,6 +78,22 @@ def build_catalogue(declared: Catalogue, exports: Iterable[ExportGraph]) -> Cata
                     )
     nodes = sorted((*declared.nodes, *shown.values()), key=lambda entry: entry.name)
     return msgspec.structs.replace(declared, nodes=tuple(nodes))
+
+
+def encode(catalogue: Catalogue) -> bytes:
+    """The file: one entry a line, so that a difference shows the entries that differ."""
+    parts = []
+    for group in ("types", "conversions", "nodes"):
+        lines = b",\n".join(msgspec.json.encode(entry, order="sorted") for entry in getattr(catalogue, group))
+        parts.append(b'"%s": [\n%s\n]' % (group.encode(), lines))
+    return b"{\n" + b",\n".join(parts) + b"\n}\n"
+
+
+def _is_new(node: Node, member: str, declared: Catalogue) -> bool:
+    if not member.startswith(_ENGINE) or member in declared.by_member or not node.pins:
+        return False
+    operator = unquote(node.get("OperationName"))
+    return not operator or (node.class_name, "operator", operator) not in declared.by_class
 
 
 def member_of(node: Node) -> tuple[str, str]:
@@ -80,6 +125,7 @@ def _name(kind: str, member: str, taken: set[str]) -> str:
 
 def _pins(node: Node, catalogue: Catalogue) -> Iterator[PinSpec]:
     varies = node.class_name in _VARYING
+    gives = any(pin.is_output and not pin.is_exec for pin in node.pins)
     for pin in node.pins:
         if pin.hidden or pin.orphaned or pin.parent or not pin.name:
             continue
@@ -88,6 +134,7 @@ def _pins(node: Node, catalogue: Catalogue) -> Iterator[PinSpec]:
             type=type_text(type_of(pin, catalogue)) if pin.is_exec or not varies else "Wildcard",
             output=pin.is_output,
             default=_default(pin),
+            many=pin.name == "self" and not pin.is_output and not gives,
         )
 
 

@@ -1,8 +1,9 @@
 """The catalogue: which node types there are, with their pins, and how types relate. There is no second list.
 
-`catalogue.json` holds the declared entries; `building.py` adds what exports show. An entry names the Unreal
-class behind a node type and, where the class alone does not say it, the function, event, macro or operator.
-`/Script/Engine.Actor:K2_DestroyActor` is a member of a class.
+`catalogue.json` is built by the stage `catalogue`: the entries of `declared.json`, written by hand, and what
+exports show beside them (`building.py`). An entry names the Unreal class behind a node type and, where the class
+alone does not say it, the function, event, macro or operator. `/Script/Engine.Actor:K2_DestroyActor` is a member
+of a class.
 
 In an entry,
 - a pin's Unreal name is `unreal`, else that of `UNREAL_NAMES`, else its own name;
@@ -15,7 +16,8 @@ In an entry,
   be that name;
 - `open` says on which side a node may have pins beyond these: arguments of the function it calls, outputs of
   a custom event;
-- an input with `many` takes several wires, as Unreal's targets of a call without results do.
+- an input with `many` takes several wires, as Unreal's targets of a call without results do;
+- an output with `own` is the Blueprint itself: of the class that PARENT names, and without PARENT of any.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class PinSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     unreal: str | None = None
     aliases: tuple[str, ...] = ()
     many: bool = False
+    own: bool = False
 
     @property
     def is_exec(self) -> bool:
@@ -291,8 +294,8 @@ def load(path: Path) -> Catalogue:
 
 
 @cache
-def declared() -> Catalogue:
-    """The entries that ship with the package."""
+def shipped() -> Catalogue:
+    """The catalogue that ships with the package."""
     return _decode((files(__package__) / "catalogue.json").read_bytes(), Path("catalogue.json"))
 
 

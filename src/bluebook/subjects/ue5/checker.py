@@ -5,6 +5,8 @@
 - A data input takes one wire (the target of a call without results takes several). An exec output leads to
   one place. An exec input may be reached from many: fan-in is legal in Unreal, and here.
 - A pin is set or wired, not both, and a literal has its pin's type.
+- `Self` is of the class that PARENT names, which decides what it can stand in for; without PARENT it fits every
+  class.
 - A variable that is read or set is declared, unless it belongs to another object or to a parent class
   (`Owner`).
 - What runs can be reached from an event; a pure node is read by somebody; a graph has nodes.
@@ -90,6 +92,13 @@ def _variables(program: Program, catalogue: Catalogue) -> Iterator[Diagnostic]:
             yield _fault(variable.place, "bad_literal", message, "VAR")
 
 
+def _own_class(program: Program) -> Type:
+    """The class of a reference to the Blueprint itself. Without PARENT nobody can know what it descends from: its
+    own name, which no catalogue has, then fits every class."""
+    name = program.parent or program.blueprint
+    return Type("Object", (Type(name),)) if is_class_path(name) else Type(name)
+
+
 def _fault(place: Place, code: str, message: str, construct: str) -> Diagnostic:
     return Diagnostic(line=place.line, column=place.column, code=code, message=message, construct=construct)
 
@@ -105,6 +114,7 @@ class _GraphCheck:
         self.graph = graph
         self.catalogue = catalogue
         self.variables = {variable.name: variable for variable in program.variables}
+        self.own = _own_class(program)
         self.nodes: dict[str, Node] = {}
         self.types: dict[str, NodeType | None] = {}
         self.declared: dict[tuple[str, str, bool], PinDeclaration] = {}
@@ -215,7 +225,7 @@ class _GraphCheck:
         if spec is not None:
             return _Pin(
                 spec.name if "#" not in spec.name else name.pin,
-                self.pin_type(node, spec.kind),
+                self.own if spec.own else self.pin_type(node, spec.kind),
                 spec.is_exec,
                 spec.many,
             )

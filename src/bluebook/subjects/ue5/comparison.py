@@ -24,7 +24,7 @@ import msgspec
 
 from bluebook.records import GradeError, Share
 from bluebook.subjects.subject import Comparison
-from bluebook.subjects.ue5.catalogue import Catalogue, declared
+from bluebook.subjects.ue5.catalogue import Catalogue, shipped
 from bluebook.subjects.ue5.matching import Edge, Net, match_nets
 from bluebook.subjects.ue5.normalising import normalise
 from bluebook.subjects.ue5.printing import type_text
@@ -74,7 +74,7 @@ def compare(expected: Program, actual: Program, catalogue: Catalogue | None = No
 
 def compare_in_detail(expected: Program, actual: Program, catalogue: Catalogue | None = None) -> Details:
     """`compare` with precision and recall of each kind of thing."""
-    catalogue = catalogue or declared()
+    catalogue = catalogue or shipped()
     expected, actual = normalise(expected, catalogue), normalise(actual, catalogue)
     tally = _Tally()
     tally.variables(expected, actual)

@@ -38,11 +38,16 @@ _DECIDED = "?"  # `T` where a wire decides it
 
 class Index:
     """`entries`, `steps` and `pure` nodes by name; `makers` and `takers`: the nodes, with the pin, that give a
-    type without execution, and the steps that take one."""
+    type without execution, and the steps that take one. With `only`, of the node types that it names."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, only: Sequence[str] = ()) -> None:
         self.catalogue = catalogue
-        known = [node for node in catalogue.nodes if node.name not in _IN_COMPANY]
+        known = [
+            node
+            for node in catalogue.nodes
+            if node.name not in _IN_COMPANY and (not only or node.name in only)
+        ]
+        self._only = frozenset(only)
         self.entries = [node.name for node in known if node.is_entry]
         self.steps = [node.name for node in known if not node.is_entry and not is_pure(node)]
         self.pure = [node.name for node in known if is_pure(node)]
@@ -60,6 +65,10 @@ class Index:
                     self.makers.setdefault(plain_type(pin.type), []).append(place)
                 elif not is_pure(node) and not pin.output and pin.name not in _OWN:
                     self.takers.setdefault(plain_type(pin.type), []).append(place)
+
+    def of(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that may be used here."""
+        return [name for name in names if not self._only or name in self._only]
 
 
 def is_pure(node: NodeType) -> bool:

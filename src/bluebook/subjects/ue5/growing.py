@@ -56,6 +56,7 @@ _STEPS = (
     "CastToCharacter",
 )
 _LAST = ("PrintString", "DestroyActor", "SetActorHiddenInGame", "VariableSet")  # where room runs out
+_CHANGES = ("AddInt", "AddFloat", "SubtractInt", "SubtractFloat", "MultiplyInt", "MultiplyFloat")
 _COMPARISONS = ("LessThan", "GreaterThan", "LessEqual", "GreaterEqual", "EqualEqual")
 _CASTS = ("CastToCharacter", "CastToPawn", "CastToPlayerController")
 
@@ -89,7 +90,8 @@ class Plant(Feeder):
         return Variable(name, _type(kind), literal(kind, name, self.rng) if has_default else None)
 
     def event(self) -> str:
-        return self.rng.choice(_EVENTS if self.rng.random() < 0.7 else self.index.entries)
+        usual = self.index.of(_EVENTS)
+        return self.rng.choice(usual if self.rng.random() < 0.7 else self.index.entries)
 
     # Entries and steps
 
@@ -139,7 +141,7 @@ class Plant(Feeder):
         if self.pure:
             return self.read(self.pure.pop(0), cursor, scope)
         if self.is_full():
-            return self.use(self.rng.choice(_LAST), cursor, scope)
+            return self.use(self.rng.choice(self.index.of(_LAST)), cursor, scope)
         chance = self.rng.random()
         if chance < 0.12:
             return self.update(cursor)
@@ -147,7 +149,8 @@ class Plant(Feeder):
             return self.compare(cursor, scope)
         if chance < 0.42:
             return self.read(self.rng.choice(self.index.pure), cursor, scope)
-        return self.use(self.rng.choice(_STEPS if chance < 0.75 else self.index.steps), cursor, scope)
+        steps = self.index.of(_STEPS) if chance < 0.75 else self.index.steps
+        return self.use(self.rng.choice(steps), cursor, scope)
 
     def use(
         self, name: str, cursor: PinName, scope: list[Source], given: dict[str, PinName] | None = None
@@ -215,15 +218,16 @@ class Plant(Feeder):
 
     def update(self, cursor: PinName) -> list[PinName]:
         """A number counted up or down, or changed by a factor."""
-        kind = self.rng.choice(("Int", "Float"))
+        name = self.rng.choice(self.index.of(_CHANGES))
+        kind = "Int" if name.endswith("Int") else "Float"
         variable = self.variable(kind)
-        node = self.with_number(self.rng.choice(("Add", "Subtract", "Multiply")) + kind, kind, variable)
+        node = self.with_number(name, kind, variable)
         return self.keep(PinName(node, "ReturnValue"), variable, cursor)
 
     def compare(self, cursor: PinName, scope: list[Source]) -> list[PinName]:
         """A number compared, and a branch on it."""
         kind = self.rng.choice(("Int", "Float"))
-        node = self.with_number(self.rng.choice(_COMPARISONS), kind, self.variable(kind))
+        node = self.with_number(self.rng.choice(self.index.of(_COMPARISONS)), kind, self.variable(kind))
         return self.use("Branch", cursor, scope, {"Condition": PinName(node, "ReturnValue")})
 
     def with_number(self, name: str, kind: str, variable: str) -> str:

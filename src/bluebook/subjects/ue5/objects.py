@@ -7,11 +7,15 @@ is open, or, in a pin, a bracket. What is damaged is read as far as it goes, and
 - A block line (`Begin Object`, `End Object`, `CustomProperties …`) ends whatever was open before it.
 - Where bodies are indented, an object ends at the latest before a block that starts no deeper than itself
   did, and an `End Object` as deep as the body is not its own. So a lost line costs nothing but a warning.
+- A Blueprint node holds graphs, never nodes: where ends are missing and one begins right inside another, as in
+  text whose indentation was lost too, the outer one ends.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from functools import cached_property
 from typing import NamedTuple
 
 from bluebook.subjects.ue5.export import Node, Pin, Warning
@@ -31,6 +35,7 @@ _LINE = re.compile(
 _BEGIN, _END, _PIN, _PIN_ID, _CUSTOM, _PROPERTY = range(1, 7)
 _BLOCKS = frozenset({_BEGIN, _END})
 _GLUED = re.compile(r"Begin\s++Object\s++(?:Class|Name)=", re.I)
+_GRAPH_NODE = re.compile(r"(?:.*[./])?(?:K2Node_|EdGraphNode_)")
 _FAR = 1_000_000  # deeper than any line
 _USUAL = re.compile(
     r'(\s*+)Begin Object (?:Class=([^\s"\']++) )?Name="([^"\\]*+)"(?: ExportPath="([^"\\]*+)")?\s*+'
@@ -59,8 +64,8 @@ class _Open:
 
 def read_objects(lines: list[str]) -> Found:
     """The objects of an export. Raises nothing, whatever the lines hold."""
-    reader = _Reader()
-    reader.read(lines)
+    reader = _Reader(lines)
+    reader.read()
     adopt_pins(reader.root.children)
     return Found(reader.root.children, reader.warnings)
 
@@ -68,7 +73,8 @@ def read_objects(lines: list[str]) -> Found:
 class _Reader:
     """`root` stands for the text outside all objects; `current` is the object that lines belong to now."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
         self.root = self.current = Node("", "", "", 0, [], [], [])
         self.open: list[_Open] = []
         self.declared: dict[tuple[int, str], Node] = {}  # by the parent's id() and the object's name
@@ -81,7 +87,14 @@ class _Reader:
         self.quoted = False
         self.depth = 0
 
-    def read(self, lines: list[str]) -> None:
+    @cached_property
+    def lacks_ends(self) -> bool:
+        """Whether more objects begin than end."""
+        kinds = Counter(found.lastindex for line in self.lines if (found := _LINE.match(line)))
+        return kinds[_BEGIN] > kinds[_END]
+
+    def read(self) -> None:
+        lines = self.lines
         self.indented = any(line[:1] in ("\t", " ") and not line.isspace() for line in lines)
         match = _LINE.match
         inside, pins, body = False, self.root.pins, self.root.body
@@ -149,7 +162,14 @@ class _Reader:
             given = {key: unquote(value) for key, value in _ATTRIBUTE.findall(line)}
             class_path, name, path = (given.get(key, "") for key in ("Class", "Name", "ExportPath"))
             indent = _indent(line)
-        while self.open and indent <= self.open[-1].indent < self._body_indent():
+        while self.open and (
+            indent <= self.open[-1].indent < self._body_indent()
+            or (
+                _GRAPH_NODE.match(class_path)
+                and _GRAPH_NODE.match(self.current.class_path)
+                and self.lacks_ends
+            )
+        ):
             self._close(number)
         if self.open and self._body_indent() >= _FAR:
             self.open[-1].inside = indent
