@@ -55,7 +55,8 @@ CORE = (
     "VariableSet",
 )
 CORE_SHARE = 0.5
-CORE_NODES = (3, 6)  # about as many nodes, at least and at most
+NODES = (2, 7)  # about as many nodes, at least and at most
+CORE_NODES = (3, 6)
 RESERVED_SHARE = 8
 ExamKind = Literal["practice", "holdout"]
 _TRIES = 200
@@ -71,13 +72,14 @@ class Generator:
         self._index = Index(catalogue)
         self._core = Index(catalogue, CORE)
 
-    def generate(self, constructs: Sequence[str], rng: Random, *, nodes: int = 8) -> Example:
+    def generate(self, constructs: Sequence[str], rng: Random, *, nodes: int | None = None) -> Example:
         """An example for training that uses every node type that is named; `rng` picks the rest. About `nodes`
-        nodes, fewer where the core alone is drawn from.
+        nodes; without it as many as `rng` says, and fewer where the core alone is drawn from.
 
         Raises BluebookError for a name that is no node type, and for types that only go with others."""
         self._known(constructs)
         is_core = not constructs and rng.random() < CORE_SHARE
+        nodes = nodes or rng.randint(*NODES)
         for _ in range(_TRIES):
             made = (
                 self.core((), rng, None) if is_core else self._grow(self._index, constructs, rng, None, nodes)
