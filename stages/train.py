@@ -60,7 +60,7 @@ def main(name: str) -> None:
                 counts={"rows": trained.metrics.rows, "steps": trained.metrics.steps},
                 packages=("torch", "transformers", "trl", "peft"),
             )
-        write_json(Path(f"metrics/{name}/loss.json"), trained.curve)
+        write_json(Path(f"metrics/{name}/loss.json"), [point.row() for point in trained.curve])
         write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
         Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
 

@@ -16,7 +16,7 @@ from random import Random
 import msgspec
 
 from bluebook.params import SubjectParams
-from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Sample
+from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Region, Sample
 from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
@@ -172,6 +172,13 @@ class Prefix:
             other = Node(str(rng.randint(0, LARGEST)))
             node = Node(word, (node, other) if rng.random() < 0.5 else (other, node))
         return self.example(node, "generated")
+
+    def regions(self, response: str) -> list[Region]:
+        """Numbers, and all the rest as `words`."""
+        return [
+            Region(name="numbers" if match[1] else "words", start=match.start(), end=match.end())
+            for match in re.finditer(r"([0-9]+)|[^0-9]+", response)
+        ]
 
     def expectations(self) -> Suite:
         return Suite(

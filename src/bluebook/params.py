@@ -80,6 +80,8 @@ class TrainParams(Struct, frozen=True):
     warmup_share: float
     weight_decay: float
     lora: LoraParams
+    regions: dict[str, float]  # weight of a region's tokens in the loss; 1.0 where it is not named
+    syntax_weight: float  # of the penalty on what the subject's grammar forbids; 0.0: none
 
 
 class ExamParams(Struct, frozen=True):

@@ -75,11 +75,27 @@ class TokenCount(msgspec.Struct, kw_only=True):
     completion: int
 
 
-class DatasetRow(msgspec.Struct, kw_only=True):
+INJECTED = "injected"  # the region of text that a tool put into a response: read, never learned
+REGIONS_FILE = "regions.json"  # of a dataset: the names of its rows' regions
+GRAMMAR_FILE = "grammar.lark"  # of a dataset: the subject's grammar, where it has one
+
+
+class Region(msgspec.Struct, kw_only=True, frozen=True):
+    """A part of a response, from the character `start` to before `end`."""
+
+    name: str
+    start: int
+    end: int
+
+
+class DatasetRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`regions` are those of the completion's text, in order, none within another."""
+
     id: str
     prompt: list[Message]
     completion: list[Message]
     tokens: TokenCount
+    regions: list[Region] = []
 
 
 class ExamItem(msgspec.Struct, kw_only=True, omit_defaults=True):

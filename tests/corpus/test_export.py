@@ -8,7 +8,7 @@ import pytest
 from bluebook.corpus.export import Exported, Plain, export, percentiles
 from bluebook.errors import BluebookError
 from bluebook.families import chat_template, encode_row, families, family_named
-from bluebook.records import Example, Origin
+from bluebook.records import Example, Origin, Region
 from tests.families.speakers import PHI3, byte_level
 
 
@@ -102,6 +102,37 @@ def test_counts_are_those_of_the_rows() -> None:
         "validation": len("Here.") + 1,
     }
     assert counts["completion_tokens"] == {"p50": 6, "p95": 12, "max": 12}
+
+
+def test_rows_carry_the_subjects_regions_and_the_dataset_their_names() -> None:
+    family = family_named("qwen")
+
+    def regions_of(response: str) -> list[Region]:
+        return [Region(name="head", start=0, end=2), Region(name="tail", start=2, end=len(response))]
+
+    found = export(
+        [example("a"), example("b", split="validation")],
+        byte_level(family, chat_template(family)),
+        family,
+        max_tokens=200,
+        regions_of=regions_of,
+    )
+    assert found.rows["train"][0].regions == regions_of("Here.")
+    assert found.regions == ["head", "tail"]
+    assert exported(example("a")).regions == []
+
+
+@pytest.mark.parametrize("spans", [[(0, 6)], [(2, 2)], [(0, 3), (2, 5)], [(3, 5), (0, 2)], [(-1, 2)]])
+def test_spans_that_cannot_be_are_the_subjects_fault(spans: list[tuple[int, int]]) -> None:
+    family = family_named("qwen")
+    with pytest.raises(BluebookError, match="example a: the subject says"):
+        export(
+            [example("a")],
+            byte_level(family, chat_template(family)),
+            family,
+            max_tokens=200,
+            regions_of=lambda response: [Region(name="r", start=start, end=end) for start, end in spans],
+        )
 
 
 def test_another_template_than_the_family_is_refused_before_any_row() -> None:

@@ -16,7 +16,16 @@ from bluebook.artifacts import sha256
 from bluebook.errors import BluebookError, DataError
 from bluebook.families import chat_template, family_named
 from bluebook.models import BaseManifest, write_manifest
-from bluebook.records import DatasetRow, ExamItem, Example, Origin, read_jsonl, write_jsonl
+from bluebook.records import (
+    GRAMMAR_FILE,
+    REGIONS_FILE,
+    DatasetRow,
+    ExamItem,
+    Example,
+    Origin,
+    read_jsonl,
+    write_jsonl,
+)
 from tests import toy
 from tests.families.speakers import byte_level
 
@@ -34,6 +43,7 @@ OUTPUTS = [
         "data/datasets/prefix/train.jsonl",
         "data/datasets/prefix/validation.jsonl",
         "data/datasets/prefix/rejected.jsonl",
+        "data/datasets/prefix/regions.json",
         "data/datasets/prefix/plain/train.jsonl",
         "data/datasets/prefix/plain/validation.jsonl",
         "data/datasets/prefix/.artifact.json",
@@ -111,6 +121,23 @@ def test_rows_reach_the_dataset_and_runs_are_equal(repository: Path) -> None:
     stage("compose")("prefix")
     stage("export")("prefix")
     assert [sha256(path) for path in OUTPUTS] == first
+
+
+def test_the_dataset_holds_what_training_needs_of_the_subject(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage("compose")("prefix")
+    stage("export")("prefix")
+    folder = Path("data/datasets/prefix")
+    assert msgspec.json.decode((folder / REGIONS_FILE).read_bytes()) == ["numbers", "words"]
+    for row in read_jsonl(folder / "train.jsonl", DatasetRow):
+        parts = [(r.name, row.completion[0].content[r.start : r.end]) for r in row.regions]
+        assert "".join(text for _, text in parts) == row.completion[0].content
+        assert all(text.isdigit() == (name == "numbers") for name, text in parts)
+    assert not (folder / GRAMMAR_FILE).exists()
+    monkeypatch.setattr(toy.Prefix, "grammar", "start: /[a-z0-9(), ]+/")
+    stage("export")("prefix")
+    assert (folder / GRAMMAR_FILE).read_text() == toy.Prefix.grammar
 
 
 def test_a_draft_is_not_taught(repository: Path) -> None:

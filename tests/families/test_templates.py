@@ -38,6 +38,16 @@ def test_no_other_family_of_the_model_type_passes(name: str) -> None:
                 verify_template(tokenizer, other)
 
 
+def test_a_template_that_keeps_only_the_last_of_several_steps_is_refused() -> None:
+    """What deleted all reasoning but the last step from every row of an earlier system."""
+    family = family_named("qwen")
+    whole = chat_template(family)
+    losing = whole.replace("message['content'] +", "message['content'].split('</thought>')[-1] +")
+    assert losing != whole
+    with pytest.raises(BluebookError, match="does not write what the tokenizer's own chat template writes"):
+        verify_template(byte_level(family, losing), family)
+
+
 @pytest.mark.parametrize(("model_type", "name"), [("llama", "llama2"), ("llama", "llama3"), ("phi3", "phi4")])
 def test_without_a_template_the_vocabulary_decides(model_type: str, name: str) -> None:
     assert family_of(model_type, byte_level(families()[name])).name == name

@@ -25,6 +25,7 @@ from bluebook.params import BaseParams, EmbeddedParams, Local, LoraParams, Train
 from bluebook.records import DatasetRow, Example, Message, Origin, TokenCount, write_jsonl
 from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
+from bluebook.training.losses import Policy
 from bluebook.training.rows import Row, read_rows
 from bluebook.training.train import build_trainer, prepare_model
 from bluebook.training.trainer import Trainer
@@ -42,6 +43,8 @@ SETTINGS = TrainParams(
     warmup_share=0.1,
     weight_decay=0.01,
     lora=LoraParams(rank=8, alpha=16, dropout=0.0, targets="all-linear"),
+    regions={},
+    syntax_weight=0.0,
 )
 LORA = {"method": "lora", "optimizer": "adamw", "learning_rate": 0.01}
 EMBEDDED = EmbeddedParams(
@@ -188,12 +191,21 @@ def dataset(base: Path, folder: Path, rows: int = 48, validation: int = 12) -> P
 class Ready:
     """A trainer that has not started, with what the preflight needs."""
 
-    def __init__(self, base: Path, folder: Path, settings: TrainParams = SETTINGS, rows: int = 48) -> None:
+    def __init__(
+        self,
+        base: Path,
+        folder: Path,
+        settings: TrainParams = SETTINGS,
+        *,
+        rows: int = 48,
+        policy: Policy | None = None,
+        change: Callable[[list[Row]], list[Row]] = list,
+    ) -> None:
         self.family: Family = family_named(base_manifest(base).family)
         self.tokenizer = load_tokenizer(base)
         self.settings = settings
-        self.rows: Sequence[Row] = read_rows(
-            dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family
+        self.rows: Sequence[Row] = change(
+            read_rows(dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family)
         )
         self.trainer: Trainer = build_trainer(
             prepare_model(base, settings, seed=7, local=LOCAL),
@@ -203,6 +215,7 @@ class Ready:
             seed=7,
             local=LOCAL,
             scratch=folder,
+            policy=policy,
         )
 
 

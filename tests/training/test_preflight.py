@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,10 +12,9 @@ import msgspec
 import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
-from trl.trainer.utils import add_fused_lm_head
 
 from bluebook.errors import PreflightError
-from bluebook.training import preflight
+from bluebook.training import losses, preflight
 from bluebook.training.rows import IGNORED, Row, batch_loss
 from bluebook.training.train import make_optimizer
 from tests.training.conftest import LORA, SETTINGS, Ready
@@ -122,6 +122,73 @@ def test_sequences_truncated_by_the_collator(ready: Ready) -> None:
     refused(ready, "the collator cuts or changes it")
 
 
+def test_a_start_of_the_answer_that_is_looked_for_by_a_marker(ready: Ready) -> None:
+    """The answer holds the marker as well, and all before its last occurrence is masked."""
+    marker = ready.tokenizer.encode(" is", add_special_tokens=False)
+
+    def fault(batch: Batch) -> Batch:
+        labels = batch["labels"].clone()
+        for ids, row in zip(batch["input_ids"].tolist(), labels, strict=True):
+            found = [at for at in range(len(ids)) if ids[at : at + len(marker)] == marker]
+            row[: found[-1] + len(marker)] = IGNORED
+        return {**batch, "labels": labels}
+
+    plant(ready, fault)
+    refused(ready, "the beginning of the answer is masked")
+
+
+def test_a_completion_marker_that_is_not_found(ready: Ready) -> None:
+    """What collators that search do then: mask the whole row, and train on nothing."""
+    marker = ready.tokenizer.encode("### Answer:", add_special_tokens=False)
+
+    def fault(batch: Batch) -> Batch:
+        labels = batch["labels"].clone()
+        for ids, row in zip(batch["input_ids"].tolist(), labels, strict=True):
+            found = [at for at in range(len(ids)) if ids[at : at + len(marker)] == marker]
+            row[: found[-1] if found else len(row)] = IGNORED
+        return {**batch, "labels": labels}
+
+    plant(ready, fault)
+    refused(ready, "every label is masked")
+
+
+def test_a_feature_that_a_collator_loses_or_shifts(ready: Ready) -> None:
+    ready.rows = [row._replace(regions=[0, *[1] * (len(row.completion) - 1)]) for row in ready.rows]
+    healthy = ready.trainer.data_collator
+    plant(ready, lambda batch: {name: value for name, value in batch.items() if name != "regions"})
+    refused(ready, "its regions do not reach the loss")
+    ready.trainer.data_collator = healthy
+    plant(ready, lambda batch: {**batch, "regions": batch["regions"].roll(1, dims=1)})
+    refused(ready, "its regions do not reach the loss")
+
+
+def injected(ready: Ready) -> None:
+    """Say of every row that a tool has put in the third token of its answer."""
+    ready.rows = [row._replace(injected=[at == 2 for at in range(len(row.completion))]) for row in ready.rows]
+
+
+def test_injected_text_is_never_learned_and_the_rest_is(ready: Ready) -> None:
+    injected(ready)
+    findings = run(ready)
+    assert findings.supervised_tokens == sum(len(row.completion) - 1 for row in ready.rows)
+
+
+def test_injected_text_that_is_supervised(ready: Ready) -> None:
+    injected(ready)
+    completions = [row.completion for row in ready.rows]
+
+    def fault(batch: Batch) -> Batch:
+        labels = batch["labels"].clone()
+        for row, ids, mask in zip(labels, batch["input_ids"], batch["attention_mask"], strict=True):
+            end = int(mask.sum())
+            length = next(len(c) for c in completions if ids[end - len(c) : end].tolist() == c)
+            row[end - length : end] = ids[end - length : end]
+        return {**batch, "labels": labels}
+
+    plant(ready, fault)
+    refused(ready, "injected text is supervised")
+
+
 def test_an_answer_that_lost_text_before_it_was_encoded(ready: Ready) -> None:
     ready.rows = [row._replace(content=f"Two steps. {row.content}") for row in ready.rows]
     refused(ready, "changed on its way")
@@ -151,11 +218,51 @@ def test_the_trainers_loss_is_high_for_a_model_that_copies_its_input(
         Qwen3Config(vocab_size=size, hidden_size=size, intermediate_size=8, tie_word_embeddings=True, **shape)
     )
     torch.nn.init.eye_(copier.model.embed_tokens.weight)
-    add_fused_lm_head(copier, outputs=("log_probs", "entropy", "is_top1"))
+    losses.attach(copier)
     monkeypatch.setattr(ready.trainer, "model", copier.eval())
     ours = batch_loss(ready.trainer, ready.rows[:8])[0].item()
     monkeypatch.setattr(ready.trainer, "compute_loss", unshifted(ready))
     assert ours > 5 and batch_loss(ready.trainer, ready.rows[:8])[0].item() < 0.01
+
+
+def test_a_loss_that_leaves_out_what_the_model_does_to_its_logits(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary = ready.trainer.model.forward
+
+    def capped(*args: Any, **more: Any) -> Any:
+        found = ordinary(*args, **more)
+        if hasattr(found, "logits"):
+            found.logits = 2 * torch.tanh(found.logits / 2)
+        return found
+
+    monkeypatch.setattr(ready.trainer.model, "forward", capped)
+    refused(ready, "own loss: ")
+
+
+def test_an_unshifted_loss_is_not_the_models_own(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy = losses.token_losses
+
+    def unshifted(hidden: torch.Tensor, supervised: losses.Supervised, *rest: Any) -> losses.TokenLosses:
+        return healthy(hidden.roll(-1, dims=1), supervised, *rest)
+
+    monkeypatch.setattr(losses, "token_losses", unshifted)
+    refused(ready, "own loss: .* shifted")
+
+
+@pytest.mark.parametrize("row", ["zero", "mean"])
+def test_new_tokens_whose_rows_stay_frozen(base: Any, tmp_path: Any, row: str) -> None:
+    """What adding a token to a tokenizer and resizing the embedding leaves behind."""
+    ready = Ready(base, tmp_path, msgspec.structs.replace(SETTINGS, **LORA))
+    weight = ready.trainer.model.get_input_embeddings().weight
+    token = ready.rows[0].completion[1]
+    with torch.no_grad():
+        weight[token] = 0.0 if row == "zero" else weight.mean(0)
+        weight[token] += 1e-7 * torch.randn_like(weight[token])
+    name = ready.tokenizer.convert_ids_to_tokens(token)
+    refused(ready, f"frozen new rows: .* 1 of the tokens .*{re.escape(repr(name))}")
+    weight.requires_grad_(True)
+    preflight.check_known_tokens(ready.trainer.model, ready.rows, ready.tokenizer)
 
 
 def test_a_base_that_knows_the_answers_already(ready: Ready) -> None:

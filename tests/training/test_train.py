@@ -119,7 +119,7 @@ def test_a_run_that_diverges_stops_and_says_so(
 ) -> None:
     ready = Ready(base, tmp_path, SETTINGS)
     from bluebook.steps import step
-    from bluebook.training.train import Recorder
+    from bluebook.training.curve import Recorder
 
     with step("0", "Diverge") as running:
         ready.trainer.add_callback(Recorder(ready.trainer, [], running))

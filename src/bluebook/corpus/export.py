@@ -9,16 +9,18 @@ a wrapper teaches a protocol that no server speaks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from bluebook.errors import BluebookError
 from bluebook.families import ChatTokenizer, Family, encode_row, refusal, verify_template
-from bluebook.records import DatasetRow, Example, Message, TokenCount
+from bluebook.records import DatasetRow, Example, Message, Region, TokenCount
 
 SPLITS = ("train", "validation")
+
+RegionsOf = Callable[[str], list[Region]]
 
 
 class Rejected(msgspec.Struct, kw_only=True, frozen=True):
@@ -37,11 +39,13 @@ class Plain(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Exported(msgspec.Struct, kw_only=True):
-    """Rows and plain lines by split, in the examples' order; `counts` is what metrics show."""
+    """Rows and plain lines by split, in the examples' order; `regions` are the names that the rows use; `counts` is
+    what metrics show."""
 
     rows: dict[str, list[DatasetRow]]
     plain: dict[str, list[Plain]]
     rejected: list[Rejected]
+    regions: list[str]
     counts: dict[str, Any]
 
 
@@ -52,20 +56,27 @@ def messages_of(example: Example) -> list[Message]:
 
 
 def export(
-    examples: Iterable[Example], tokenizer: ChatTokenizer, family: Family, *, max_tokens: int
+    examples: Iterable[Example],
+    tokenizer: ChatTokenizer,
+    family: Family,
+    *,
+    max_tokens: int,
+    regions_of: RegionsOf = lambda response: [],
 ) -> Exported:
-    """Every example as a row of its split, or among the rejected.
+    """Every example as a row of its split, or among the rejected. `regions_of` tells the parts of a response.
 
     Rejected are examples that the family cannot carry unchanged and rows of more than `max_tokens` tokens,
     markers and stop token included. Raises BluebookError when the family is not what the tokenizer's own chat
     template writes, and when no row is left.
     """
     verified = verify_template(tokenizer, family)
-    found = Exported(rows={s: [] for s in SPLITS}, plain={s: [] for s in SPLITS}, rejected=[], counts={})
+    found = Exported(
+        rows={s: [] for s in SPLITS}, plain={s: [] for s in SPLITS}, rejected=[], regions=[], counts={}
+    )
     read = 0
     for example in examples:
         read += 1
-        outcome = _row(example, tokenizer, family, max_tokens)
+        outcome = _row(example, tokenizer, family, max_tokens, regions_of)
         if isinstance(outcome, Rejected):
             found.rejected.append(outcome)
         elif example.split in SPLITS:
@@ -74,6 +85,7 @@ def export(
         else:
             raise BluebookError(f"example {example.id} has no split; run the compose stage first")
     rows = found.rows["train"]
+    found.regions = sorted({r.name for split in SPLITS for row in found.rows[split] for r in row.regions})
     if read != sum(map(len, found.rows.values())) + len(found.rejected):
         raise BluebookError("export lost examples: what went in is not what came out and what was rejected")
     if not rows:
@@ -98,7 +110,7 @@ def export(
 
 
 def _row(
-    example: Example, tokenizer: ChatTokenizer, family: Family, max_tokens: int
+    example: Example, tokenizer: ChatTokenizer, family: Family, max_tokens: int, regions_of: RegionsOf
 ) -> DatasetRow | Rejected:
     prompt = messages_of(example)
     completion = Message(role="assistant", content=example.response)
@@ -108,7 +120,16 @@ def _row(
     tokens = TokenCount(prompt=len(encoded.prompt), completion=len(encoded.completion))
     if (total := tokens.prompt + tokens.completion) > max_tokens:
         return Rejected(id=example.id, reason="too long", tokens=total)
-    return DatasetRow(id=example.id, prompt=prompt, completion=[completion], tokens=tokens)
+    regions = regions_of(example.response)
+    end = 0
+    for region in regions:
+        if not end <= region.start < region.end <= len(example.response):
+            raise BluebookError(
+                f"example {example.id}: the subject says that {region.name} is characters {region.start} to "
+                f"{region.end} of a response of {len(example.response)}; regions are in order and do not overlap"
+            )
+        end = region.end
+    return DatasetRow(id=example.id, prompt=prompt, completion=[completion], tokens=tokens, regions=regions)
 
 
 def _plain(example: Example) -> Plain:

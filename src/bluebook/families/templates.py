@@ -41,6 +41,7 @@ PROBES = (
     "\nnewlines around\n",
     "<thought>: not a marker & \"quoted\" \\n {{ braces }} '{%'",
     "line one\n\n\tline two\r\nline three",
+    "<thought>one</thought><action>a</action>\n<thought>two</thought><action>b</action>\ndone",
 )
 
 

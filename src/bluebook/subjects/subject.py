@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bluebook.errors import BluebookError
-from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Sample, Share
+from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Region, Sample, Share
 
 
 class ParseError(BluebookError):
@@ -130,6 +130,11 @@ class Subject(Protocol):
     def draw(self, expected: Any, actual: Any) -> list[PicturePair]:
         """Pictures of a parsed answer beside a parsed reference, their differences marked; none where a text
         says it best."""
+
+    def regions(self, response: str) -> list[Region]:
+        """The parts of a response whose loss is worth knowing apart, in order, none within another.
+
+        `records.INJECTED` names text that a tool put in; it is never learned."""
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         """An example of these constructs, valid by construction."""

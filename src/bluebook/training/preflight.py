@@ -2,8 +2,9 @@
 
 Training that learns nothing looks healthy: the loss falls, or is zero, and the log is green. The known ways
 there are a mask lost or rebuilt by a collator, an answer cut off or never seen, pads that are counted, a
-stop token that is masked because it equals the pad, a loss that may look at the token it predicts, and
-weights that no gradient reaches. So the checks look at the very batches, loss and weights that training will
+stop token that is masked because it equals the pad, a loss that may look at the token it predicts, a loss of
+other probabilities than the model's, tokens whose weights nobody has trained, and weights that no gradient
+reaches. So the checks look at the very batches, loss and weights that training will
 use. They cost seconds and leave weights and random numbers as they found them, bit for bit.
 """
 
@@ -22,7 +23,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from bluebook.errors import PreflightError
 from bluebook.families import Family, render_completion
-from bluebook.training.rows import IGNORED, Row, batch_loss, collated_loss, mean_loss
+from bluebook.training.rows import IGNORED, Row, batch_loss, collated_loss, mean_loss, measure
 
 NAMED = 5  # rows that a message names; more would bury the advice
 COLLATED = 32  # rows to a batch while reading labels back
@@ -31,6 +32,8 @@ LOWEST_FIRST_LOSS = 0.2  # nats a token: a base that writes unseen answers with 
 HIGHEST_FIRST_LOSS = (
     1.2  # times ln V, the loss of a uniform guess: worse than that is a broken base or wrong labels
 )
+UNTRAINED = 1e-2  # of the usual distance of an embedding's row from their mean, and from 0
+OWN = 1e-2  # nats, relative above 1: what bfloat16 makes of the same sum in two orders is far less
 VISIBLE = 1e-3  # nats: the loss must not move by more when the token to predict is changed in the input
 OVERFIT_ROWS = 4  # enough that rows must be told apart, few enough for a large model
 OVERFIT_STEPS = 300  # at the run's own learning rates; the embedded base needs some 20, LoRA at 2e-4 some 150
@@ -59,8 +62,10 @@ def run(
     """All checks on an SFTTrainer that has not started. Raises PreflightError at the first that fails."""
     supervised = check_supervised(rows)
     check_labels(trainer.data_collator, rows, tokenizer, family)
+    check_known_tokens(trainer.model, rows, tokenizer)
     first = check_first_loss(trainer, rows)
     few = overfit_rows(rows)
+    check_own_loss(trainer, few)
     moved = check_copy_control(trainer, few)
     loss, steps = check_overfit(trainer, few, tokenizer, family, make_optimizer)
     return Findings(
@@ -86,7 +91,7 @@ def check_supervised(rows: Sequence[Row]) -> int:
             f"supervised tokens: {_names(empty)} have none, so nothing is learned from them. Remove them, "
             f"or shorten prompts that leave no room for an answer"
         )
-    return sum(len(row.completion) for row in rows)
+    return sum(label != IGNORED for row in rows for label in row.labels)
 
 
 def check_labels(
@@ -102,9 +107,15 @@ def check_labels(
     for start in range(0, len(rows), COLLATED):
         part = rows[start : start + COLLATED]
         batch = collate([row.features for row in part])
-        for row, ids, mask, labels in zip(
-            part, batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True
+        for at, (row, ids, mask, labels) in enumerate(
+            zip(part, batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True)
         ):
+            for name in row.features.keys() - {"input_ids", "labels"}:
+                if name not in batch or batch[name][at][mask.bool()].tolist() != row.features[name]:
+                    raise PreflightError(
+                        f"supervised text: row {row.id}: its {name} do not reach the loss as they are; the "
+                        f"collator must treat every feature that has one value a token alike"
+                    )
             seen = ids[mask.bool()].tolist()
             if seen != row.prompt + row.completion:
                 raise PreflightError(
@@ -114,9 +125,24 @@ def check_labels(
                 )
             text = tokenizer.decode(labels[labels != IGNORED].tolist(), clean_up_tokenization_spaces=False)
             expected = render_completion(family, row.content)
+            if any(row.injected):
+                _check_injected(row, labels[mask.bool()].tolist())
+                # What is left of the answer is the tokens around what a tool put in.
+                expected = tokenizer.decode(
+                    [label for label in row.labels if label != IGNORED], clean_up_tokenization_spaces=False
+                )
             # Some tokenizers bring text to Unicode's composed form; nothing else may differ.
             if unicodedata.normalize("NFC", text) != unicodedata.normalize("NFC", expected):
                 raise PreflightError(_explain(row, text, expected, family, tokenizer))
+
+
+def _check_injected(row: Row, labels: Sequence[int]) -> None:
+    answer = labels[len(row.prompt) :]
+    if any(given and label != IGNORED for label, given in zip(answer, row.injected, strict=True)):
+        raise PreflightError(
+            f"supervised text: row {row.id}: injected text is supervised, so the model would learn to make up what "
+            f"a tool says; keep the labels of the rows"
+        )
 
 
 def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -132,6 +158,13 @@ def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreT
         cause = "the prompt is supervised too: the mask was lost or rebuilt; keep the labels of the rows"
     elif expected.startswith(text):
         cause = "the answer is cut; no row may be truncated, reject long ones at export (export.max_tokens)"
+    elif expected.endswith(text) and expected == tokenizer.decode(
+        row.completion, clean_up_tokenization_spaces=False
+    ):
+        cause = (
+            "the beginning of the answer is masked, as where its start is looked for by a marker that the text "
+            "holds as well; mask prompts by position"
+        )
     else:
         cause = "the answer was changed on its way; render and encode it once, by the family's renderer"
     return f"supervised text: row {row.id}: {cause}. Expected {_short(expected)}, found {_short(text)}"
@@ -156,6 +189,65 @@ def check_first_loss(trainer: Any, rows: Sequence[Row]) -> float:
             f"token (NaN); check base.source"
         )
     return loss
+
+
+def check_known_tokens(model: Any, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> None:
+    """No token of the rows has weights that nobody has trained and that this training does not reach.
+
+    New rows of an embedding are zeros or the mean of the others. Frozen, as LoRA leaves them, they make all new
+    tokens look and sound alike for ever: a tag or a stop token that cannot be learned.
+    """
+    read = {token for row in rows for token in (*row.prompt, *row.completion)}
+    written = {label for row in rows for label in row.labels} - {IGNORED}
+    parts = ((model.get_input_embeddings(), read), (model.get_output_embeddings(), written))
+    for part, tokens in parts:
+        if part is None or any(weight.requires_grad for weight in part.parameters()):
+            continue
+        weight = part.weight.detach()
+        if not weight.is_floating_point():  # a quantised head: its rows cannot be read here
+            continue
+        ids = torch.tensor(sorted(tokens), device=weight.device)
+        mean = weight.mean(0, dtype=torch.float32)
+        for centre in (mean, torch.zeros_like(mean)):
+            # In parts: all of a large embedding in float32 is gigabytes.
+            away = torch.cat(
+                [torch.linalg.vector_norm(some.float() - centre, dim=1) for some in weight.split(8192)]
+            )
+            new = ids[away[ids] < UNTRAINED * away.median()].tolist()
+            if new:
+                named = ", ".join(repr(tokenizer.convert_ids_to_tokens(token)) for token in new[:NAMED])
+                raise PreflightError(
+                    f"frozen new rows: the base has never learned {len(new)} of the tokens that these rows use, and "
+                    f"this training leaves their weights as they are: {named}. Write them as ordinary text, or "
+                    f"train all weights (method full)"
+                )
+
+
+def check_own_loss(trainer: Any, rows: Sequence[Row]) -> None:
+    """The trainer's loss is that of the model's own logits: what is lowered is what writing will use.
+
+    It sees a change of the logits that the loss leaves out (a factor, a soft cap), and labels not shifted by one.
+    """
+    ours = measure(trainer, rows, len(rows))
+    theirs, counted = 0.0, 0
+    trainer.model.eval()
+    with (
+        torch.no_grad(),
+        torch.autocast(trainer.args.device.type, dtype=torch.bfloat16, enabled=trainer.args.bf16),
+    ):
+        for row in rows:
+            ids = torch.tensor([row.prompt + row.completion], device=trainer.args.device)
+            logits = trainer.model(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 : -1].float()
+            labels = torch.tensor(row.labels, device=logits.device)
+            theirs += torch.nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+            counted += int((labels != IGNORED).sum())
+    expected = theirs / counted
+    if ours is None or not abs(ours.loss - expected) <= OWN * max(1.0, expected):
+        raise PreflightError(
+            f"own loss: the loss is {ours and ours.loss} nats a token and that of the model's own logits is "
+            f"{expected:.4f}. Its family changes logits after the head in a way that `losses.logit_change` lacks, "
+            f"or labels are not shifted by one"
+        )
 
 
 def overfit_rows(rows: Sequence[Row]) -> list[Row]:
@@ -217,6 +309,8 @@ def check_overfit(
         while steps < OVERFIT_STEPS:
             found, tokens = batch_loss(trainer, rows)
             loss = found.item()
+            if loss < OVERFIT_LOSS:  # by the objective; with weights the plain loss may still be above
+                loss = max(loss, mean_loss(trainer, rows, len(rows)) or 0.0)
             if loss < OVERFIT_LOSS and loss * tokens < math.log(2):
                 break
             found.backward()
@@ -236,10 +330,12 @@ def check_overfit(
 
 
 def _check_regenerated(model: Any, row: Row, tokenizer: PreTrainedTokenizerBase, family: Family) -> None:
+    # Up to what a tool put in, which the model has not learned to write.
+    expected = row.completion[: [*row.injected, True].index(True)] if row.injected else row.completion
     prompt = torch.tensor([row.prompt], device=model.device)
     settings = GenerationConfig(
         do_sample=False,
-        max_new_tokens=len(row.completion),
+        max_new_tokens=len(expected),
         eos_token_id=tokenizer.convert_tokens_to_ids(family.stop_token),
         pad_token_id=tokenizer.pad_token_id,
     )
@@ -247,10 +343,10 @@ def _check_regenerated(model: Any, row: Row, tokenizer: PreTrainedTokenizerBase,
         written = model.generate(
             input_ids=prompt, attention_mask=torch.ones_like(prompt), generation_config=settings
         )[0, len(row.prompt) :].tolist()
-    if written != row.completion:
+    if written != expected:
         raise PreflightError(
             f"overfit: row {row.id} was learned by heart and is not written back. Expected "
-            f"{_short(tokenizer.decode(row.completion))}, found {_short(tokenizer.decode(written))}. What "
+            f"{_short(tokenizer.decode(expected))}, found {_short(tokenizer.decode(written))}. What "
             f"training shows the model differs from what writing does: compare positions, prompt and stop "
             f"token"
         )

@@ -1,4 +1,5 @@
-"""Dataset rows as the trainer sees them: token ids, and labels that supervise the completion only."""
+"""Dataset rows as the trainer sees them: token ids, labels that supervise the completion only, and what more is known
+of each token (its region, its state in the subject's grammar)."""
 
 from __future__ import annotations
 
@@ -9,32 +10,58 @@ from typing import Any, NamedTuple
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from bluebook.errors import DataError
-from bluebook.families import Family, encode_row
-from bluebook.records import DatasetRow, read_jsonl
+from bluebook.errors import BluebookError, DataError
+from bluebook.families import Family, encode_row, render_completion, render_prompt
+from bluebook.records import INJECTED, DatasetRow, Message, read_jsonl
+from bluebook.training.regions import OTHER, Measured, Tally, token_regions
 
 IGNORED = -100  # the label that torch's and TRL's losses leave out
 
 
 class Row(NamedTuple):
-    """One example, encoded. `content` is the answer's text before any wrapping, for comparing against."""
+    """One example, encoded. `content` is the answer's text before any wrapping, for comparing against.
+
+    The last three have one value a token of the completion, or none at all: the number of its region, the number of
+    the mask of what the grammar allows in its place (0: anything), and whether a tool put it in.
+    """
 
     id: str
     prompt: list[int]
     completion: list[int]
     content: str
+    regions: Sequence[int] = ()
+    states: Sequence[int] = ()
+    injected: Sequence[bool] = ()
+
+    @property
+    def labels(self) -> list[int]:
+        """Of the completion: its tokens, but for what a tool put in."""
+        if not any(self.injected):
+            return self.completion
+        return [
+            IGNORED if given else token for token, given in zip(self.completion, self.injected, strict=True)
+        ]
 
     @property
     def features(self) -> dict[str, list[int]]:
-        """What the trainer's collator takes: the whole sequence, and labels of the same length."""
-        return {
+        """What the trainer's collator takes: the whole sequence, and lists of the same length beside it."""
+        found = {
             "input_ids": self.prompt + self.completion,
-            "labels": [IGNORED] * len(self.prompt) + self.completion,
+            "labels": [IGNORED] * len(self.prompt) + self.labels,
         }
+        for name in ("regions", "states"):
+            if values := getattr(self, name):
+                found[name] = [0] * len(self.prompt) + list(values)
+        return found
 
 
-def read_rows(path: Path, tokenizer: PreTrainedTokenizerBase, family: Family) -> list[Row]:
-    """The rows of a dataset file, encoded. Raises DataError where the file's own token counts differ."""
+def read_rows(
+    path: Path, tokenizer: PreTrainedTokenizerBase, family: Family, regions: Sequence[str] = (OTHER,)
+) -> list[Row]:
+    """The rows of a dataset file, encoded; `regions` are the names that its rows may use.
+
+    Raises DataError where the file's own token counts differ, and for a region of another name.
+    """
     rows = []
     for number, row in enumerate(read_jsonl(path, DatasetRow), 1):
         if len(row.completion) != 1:
@@ -51,8 +78,41 @@ def read_rows(path: Path, tokenizer: PreTrainedTokenizerBase, family: Family) ->
                 f"row {row.id} was exported as {row.tokens.prompt} + {row.tokens.completion} tokens and is "
                 f"{counts[0]} + {counts[1]} with this base's tokenizer; export it again for this base",
             )
-        rows.append(Row(row.id, *encoded, content))
+        made = Row(row.id, *encoded, content)
+        if unknown := {region.name for region in row.regions} - set(regions):
+            names = ", ".join(sorted(unknown))
+            raise DataError(
+                path,
+                number,
+                f"row {row.id} has regions that {path.parent} does not list: {names}; export it again",
+            )
+        if len(regions) > 1:
+            spans = content_spans(made, row.prompt, tokenizer, family)
+            numbers = token_regions(row.regions, spans, regions)
+            given = [regions[number] == INJECTED for number in numbers]
+            made = made._replace(regions=numbers, injected=given)
+        rows.append(made)
     return rows
+
+
+def content_spans(
+    row: Row, prompt: Sequence[Message], tokenizer: PreTrainedTokenizerBase, family: Family
+) -> list[tuple[int, int]]:
+    """The characters of the row's content that each token of its completion stands for.
+
+    A token of the wrapping lies before 0 or behind the content's end.
+    """
+    opening, answer = render_prompt(family, prompt), render_completion(family, row.content)
+    for before in (opening, ""):  # the two ways in which `encode_row` encodes a completion
+        found = tokenizer(before + answer, add_special_tokens=False, return_offsets_mapping=True)
+        skipped = len(row.prompt) if before else 0
+        if found["input_ids"][skipped:] == row.completion:
+            shift = len(before) + len(family.answer_prefix)
+            return [(start - shift, end - shift) for start, end in found["offset_mapping"][skipped:]]
+    raise BluebookError(
+        f"row {row.id}: the tokenizer encodes the answer in another way when asked for characters; its regions "
+        f"cannot be told"
+    )
 
 
 def length_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
@@ -62,31 +122,53 @@ def length_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
 
 
 def batch_loss(trainer: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
-    """The trainer's loss on `rows` through its collator: mean nats a supervised token, and their number."""
+    """The trainer's objective on `rows` through its collator, and the number of supervised tokens."""
     return collated_loss(trainer, trainer.data_collator([row.features for row in rows]))
 
 
 def collated_loss(trainer: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, int]:
-    """The trainer's own loss on a collated batch. Computed in the type that training computes in."""
-    inputs = {name: value.to(trainer.args.device) for name, value in batch.items()}
+    """The trainer's objective on a collated batch, in the type that training computes in."""
+    inputs = _on_device(trainer, batch)
     tokens = int((inputs["labels"][:, 1:] != IGNORED).sum())
     with torch.autocast(trainer.args.device.type, dtype=torch.bfloat16, enabled=trainer.args.bf16):
         return trainer.compute_loss(trainer.model, inputs), tokens
 
 
-def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
-    """Mean nats a supervised token over all `rows`, each token counted once, to six digits; None without rows.
+def _on_device(trainer: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.to(trainer.args.device) if isinstance(value, torch.Tensor) else value
+        for name, value in batch.items()
+    }
+
+
+def region_tokens(rows: Sequence[Row], regions: int) -> list[int]:
+    """How many supervised tokens each of so many regions has."""
+    found = [0] * regions
+    for row in rows:
+        for number, label in zip(row.regions or [0] * len(row.completion), row.labels, strict=True):
+            found[number] += label != IGNORED
+    return found
+
+
+def measure(trainer: Any, rows: Sequence[Row], size: int) -> Measured | None:
+    """Losses over all `rows`, each token counted once, in evaluation mode; None without rows.
 
     The trainer's own `evaluate` averages batch means, which weighs the tokens of short answers more.
     """
-    if not rows:
-        return None
     was_training = trainer.model.training
     trainer.model.eval()
-    total, tokens = 0.0, 0
+    tally = Tally(trainer.policy.regions, trainer.args.device)
     with torch.no_grad():
-        for batch in length_batches(rows, size):
-            loss, count = batch_loss(trainer, batch)
-            total, tokens = total + loss.item() * count, tokens + count
+        for part in length_batches(rows, size):
+            batch = trainer.data_collator([row.features for row in part])
+            inputs = _on_device(trainer, batch)
+            with torch.autocast(trainer.args.device.type, dtype=torch.bfloat16, enabled=trainer.args.bf16):
+                tally.add(*trainer.token_losses(trainer.model, inputs))
     trainer.model.train(was_training)
-    return round(total / max(tokens, 1), 6)
+    return tally.read()
+
+
+def mean_loss(trainer: Any, rows: Sequence[Row], size: int) -> float | None:
+    """Mean nats a supervised token over all `rows`, to six digits; None without rows."""
+    measured = measure(trainer, rows, size)
+    return None if measured is None else round(measured.loss, 6)

@@ -69,6 +69,8 @@ class Progress(msgspec.Struct, kw_only=True):
 class Recorder(Protocol):
     """What collects along the way. Everything that a later log point needs must be in `remember`."""
 
+    measured: Any  # on the validation rows, last
+
     def remember(self) -> dict[str, Any]: ...
 
     def recall(self, remembered: dict[str, Any]) -> None: ...
@@ -125,6 +127,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.saved_at = (0, time.monotonic())
         self.within_optimizer = False
         self.loss_before = torch.tensor(0.0)
+        self.tally_before = trainer.tally.sums.clone()
         self.epoch_began = self.step_ended = RandomState.now()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -152,6 +155,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.loss_before = self.trainer._tr_loss.clone()
+        self.tally_before = self.trainer.tally.sums.clone()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.within_optimizer = True
@@ -180,6 +184,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
             )
         # The failed step may have got through some of its batches: neither their loss nor their draws count.
         self.trainer._tr_loss.copy_(self.loss_before)
+        self.trainer.tally.sums.copy_(self.tally_before)
         self.step_ended.restore()
         self.trainer._save_checkpoint(self.trainer.model, None)
         return self._publish(self.trainer.state)

@@ -7,19 +7,18 @@ masks changes between its versions. Nothing is reported to any tracker.
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 from trl import SFTConfig
 
 from bluebook import artifacts
@@ -36,18 +35,21 @@ from bluebook.models import (
 )
 from bluebook.params import Local, TrainParams
 from bluebook.runs import Watch
-from bluebook.steps import Step, step
+from bluebook.steps import step
 from bluebook.training import optimizers, preflight, survival
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
+from bluebook.training.curve import DIGITS, LOG_EVERY, LossPoint, Recorder, validated
+from bluebook.training.losses import Policy
 from bluebook.training.progress import Reporter
-from bluebook.training.rows import Row, mean_loss, read_rows
+from bluebook.training.regions import RegionLoss, region_names, weights
+from bluebook.training.rows import Row, read_rows, region_tokens
 from bluebook.training.survival import Keeper, Passed
+from bluebook.training.syntax import read_masks
 from bluebook.training.trackers import Tracker
-from bluebook.training.trainer import Trainer
+from bluebook.training.trainer import Collator, Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
-LOG_EVERY = 10  # steps to a point of the loss curve
 CLIP = 1.0  # gradient norm
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -55,21 +57,6 @@ TOKENIZER_FILES = (
     "chat_template.jinja",
     "special_tokens_map.json",
 )
-
-
-class LossPoint(msgspec.Struct, kw_only=True):
-    """A point of the loss curve, in nats a supervised token; `loss` is the mean since the last point, and
-    `grad_norm` the largest norm of a gradient since then, before clipping.
-
-    A point without a validation loss says null: `dvc plots` draws only points that all have the same keys.
-    """
-
-    step: int
-    epoch: float
-    loss: float
-    learning_rate: float
-    grad_norm: float | None = None
-    eval_loss: float | None = None
 
 
 class TrainMetrics(msgspec.Struct, kw_only=True):
@@ -85,6 +72,9 @@ class TrainMetrics(msgspec.Struct, kw_only=True):
     train_loss: float
     validation_loss: float | None
     base_validation_loss: float | None
+    validation_accuracy: float | None
+    validation_penalty: float | None  # nats a token that the grammar's rules cost; 0 where it is not asked
+    regions: dict[str, RegionLoss]  # of the validation rows, after the last step
     preflight: preflight.Findings
 
 
@@ -121,80 +111,10 @@ def require_pass(pass_file: Path, subject: str, dataset: Path) -> None:
         )
 
 
-class Recorder(TrainerCallback):  # type: ignore[misc]
-    """Keeps the loss curve, measures the validation loss after each epoch, and tells how far the run is."""
-
-    def __init__(self, trainer: Trainer, validation: Sequence[Row], running: Step) -> None:
-        self.trainer = trainer
-        self.validation = validation
-        self.running = running
-        self.points: dict[int, dict[str, float]] = {}
-        self.last: float | None = None
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.running.progress(state.global_step, state.max_steps, self.last)
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        control.should_log = True  # so that the validation loss has a training loss beside it
-        loss = validation_loss(self.trainer, self.validation)
-        if loss is not None:
-            self.points.setdefault(state.global_step, {})["eval_loss"] = loss
-
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
-    ) -> None:
-        if logs is None or "loss" not in logs:
-            return
-        if not math.isfinite(logs["loss"]):
-            raise BluebookError(
-                f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower "
-                f"learning_rate and matrix_learning_rate, or lengthen warmup_share"
-            )
-        self.last = logs["loss"]
-        self.points.setdefault(state.global_step, {}).update(
-            epoch=round(state.epoch, 4),
-            loss=round(logs["loss"], 6),
-            learning_rate=logs["learning_rate"],
-            grad_norm=self.trainer.take_norm(),
-        )
-
-    def remember(self) -> dict[str, Any]:
-        """What a checkpoint must hold so that a resumed run draws the same curve."""
-        points = {str(at): point for at, point in self.points.items()}
-        return {"points": points, "last": self.last, "norm": float(self.trainer.largest_norm)}
-
-    def recall(self, remembered: dict[str, Any]) -> None:
-        self.points = {int(at): point for at, point in remembered["points"].items()}
-        self.last = remembered["last"]
-        self.trainer.largest_norm = remembered["norm"]
-
-    def eval_loss(self, step: int) -> float | None:
-        return self.points.get(step, {}).get("eval_loss")
-
-    def curve(self) -> list[LossPoint]:
-        return [
-            msgspec.convert({"step": at, **point}, LossPoint)
-            for at, point in sorted(self.points.items())
-            if "loss" in point
-        ]
-
-
 def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Recorder:
     """The recorder, after its trainer has been told to report to those who watch."""
     recorder.trainer.add_callback(Reporter(recorder.trainer, watch, recorder.eval_loss, trackers))
     return recorder
-
-
-def validation_loss(trainer: Trainer, rows: Sequence[Row]) -> float | None:
-    """The mean loss on `rows`, with half the rows at once for as long as they do not fit the device."""
-    while True:
-        size = trainer.args.per_device_eval_batch_size
-        try:
-            return mean_loss(trainer, rows, size)
-        except RuntimeError as error:
-            if size == 1 or not survival.out_of_memory(error):
-                raise
-        trainer.args.per_device_eval_batch_size = size // 2
 
 
 def build_trainer(
@@ -206,6 +126,7 @@ def build_trainer(
     seed: int,
     local: Local,
     scratch: Path,
+    policy: Policy | None = None,
 ) -> Trainer:
     """A trainer on rows that are already encoded; it has not started."""
     size = min(local.per_device_batch or settings.batch, settings.batch)
@@ -226,6 +147,8 @@ def build_trainer(
         max_grad_norm=CLIP,
         train_sampling_strategy="group_by_length",
         dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,  # regions and states are the loss's, not the model's
+        router_aux_loss_coef=0.0,  # the loss is what `losses.py` says; routers of experts stay balanced as they are
         max_length=None,
         packing=False,
         activation_checkpointing=False,
@@ -244,9 +167,11 @@ def build_trainer(
     trainer = Trainer(
         model=model,
         args=arguments,
+        data_collator=Collator(tokenizer.pad_token_id),
         train_dataset=Dataset.from_list([row.features for row in rows]),
         processing_class=tokenizer,
         optimizers=(make_optimizer(model, settings), None),
+        policy=policy,
     )
     trainer.remove_callback(PrinterCallback)
     untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
@@ -307,17 +232,29 @@ def train(
     watch = watch or Watch(None, "")
     family, tokenizer = family_named(base_manifest(base).family), load_tokenizer(base)
     with step("2.1", f"Read {dataset}") as running:
-        rows = read_rows(dataset / "train.jsonl", tokenizer, family)
-        validation = read_rows(dataset / "validation.jsonl", tokenizer, family)
+        names = region_names(dataset)
+        rows = read_rows(dataset / "train.jsonl", tokenizer, family, names)
+        validation = read_rows(dataset / "validation.jsonl", tokenizer, family, names)
+        policy = Policy(names, weights(settings.regions, names, region_tokens(rows, len(names))))
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(checkpoints or Path(scratch), identify(dataset, base, settings, seed))
         resumed = store.open()
-        build = partial(
-            build_trainer, tokenizer=tokenizer, rows=rows, settings=settings, seed=seed, scratch=store.staging
-        )
         with step("4.1", "Preflight") as running:
             model = prepare_model(base, settings, seed=seed, local=local)
+            if settings.syntax_weight:
+                masks = read_masks(dataset, tokenizer, family, model.get_input_embeddings().num_embeddings)
+                rows, validation = masks.annotated(rows), masks.annotated(validation)
+                policy = replace(policy, syntax_weight=settings.syntax_weight, allowed=masks.table())
+            build = partial(
+                build_trainer,
+                tokenizer=tokenizer,
+                rows=rows,
+                settings=settings,
+                seed=seed,
+                scratch=store.staging,
+                policy=policy,
+            )
             survival.require_space(model, store, local)
             trainer = build(model, local=survival.fitting(local, resumed))
             passed = (
@@ -344,7 +281,7 @@ def train(
                 batch=settings.batch,
                 running=running,
             )
-            curve = keeper.recorder.curve()
+            curve, measured = keeper.recorder.curve(), keeper.recorder.measured
             running.note(
                 f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
             )
@@ -361,6 +298,9 @@ def train(
         train_loss=curve[-1].loss,
         validation_loss=curve[-1].eval_loss,
         base_validation_loss=passed.validation_loss,
+        validation_accuracy=None if measured is None else round(measured.accuracy, DIGITS),
+        validation_penalty=None if measured is None else round(measured.penalty, DIGITS),
+        regions={} if measured is None else measured.rounded(DIGITS),
         preflight=passed.findings,
     )
     return Trained(metrics=metrics, curve=curve)
@@ -379,7 +319,9 @@ def measure(
     optimizer = partial(make_optimizer, settings=settings)
     return Passed(
         findings=preflight.run(trainer, rows, tokenizer, family, optimizer),
-        validation_loss=validation_loss(trainer, validation),
+        validation_loss=None
+        if (found := validated(trainer, validation)) is None
+        else round(found.loss, DIGITS),
     )
 
 

@@ -1,64 +1,95 @@
-"""TRL's SFTTrainer, with its loss computed where it counts.
-
-On a CUDA card TRL sends only the supervised positions through the output head. Elsewhere it projects every
-position, prompts and pads too, and takes entropies of them; on a CPU with the embedded base that is 2.7 times the
-work of a whole step.
-"""
+"""TRL's SFTTrainer with the loss of `losses.py`, and with what it measures by region."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
-from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
+from bluebook.errors import BluebookError
+from bluebook.training import losses
+from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
+from bluebook.training.regions import Tally
 from bluebook.training.rows import IGNORED
 
-# Configs with one of these change logits after the head; TRL's own loss knows how.
-LOGIT_CHANGES = (
-    "final_logit_softcapping",
-    "logit_scale",
-    "logits_scaling",
-    "lm_head_multiplier",
-    "output_multiplier",
-)
+FEATURES = ("labels", "regions", "states")  # of a batch: the loss's, not the model's
+
+
+class Collator(NamedTuple):
+    """Examples padded to one length. Every feature with one value a token is treated alike."""
+
+    pad: int
+
+    def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        lengths = torch.tensor([len(example["input_ids"]) for example in examples])
+        longest = int(lengths.max())
+        fills = {"input_ids": self.pad, "labels": IGNORED}
+        made = {
+            name: torch.tensor(
+                [
+                    [*example[name], *[fills.get(name, 0)] * (longest - len(example[name]))]
+                    for example in examples
+                ]
+            )
+            for name in examples[0]
+        }
+        return {**made, "attention_mask": (torch.arange(longest) < lengths[:, None]).long()}
 
 
 class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
-    """The same loss as SFTTrainer's, in less time on one CPU process."""
+    """Lowers `losses.objective`. `tally` holds what was measured since the last log."""
+
+    def __init__(self, *args: Any, policy: Policy | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.policy = policy or Policy()
+        device = self.args.device
+        self.tally = Tally(self.policy.regions, device)
+        self._weights = torch.tensor(self.policy.weights, device=device)
+        self._allowed = None if self.policy.allowed is None else self.policy.allowed.to(device)
+        losses.attach(self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model)
+
+    def token_losses(self, model: Any, batch: dict[str, Any]) -> tuple[TokenLosses, torch.Tensor]:
+        """Losses of the batch's supervised tokens, and the region of each."""
+        inputs = {name: value for name, value in batch.items() if name not in FEATURES}
+        mask = inputs.get("attention_mask")
+        if mask is not None and mask[:, 0].all():
+            del inputs["attention_mask"]  # pads on the right, where causal attention never looks: less work
+        supervised = Supervised(batch["labels"], batch.get("states"), self._allowed)
+        found = model(**inputs, use_cache=False, supervised=supervised)
+        counted = batch["labels"][:, 1:] != IGNORED
+        regions = batch["regions"] if "regions" in batch else torch.zeros_like(batch["labels"])
+        return found, regions[:, 1:][counted]
 
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
-    ) -> Any:
-        """Mean nats a supervised token, or the sum over `num_items_in_batch` where steps are accumulated."""
-        if return_outputs or not self._projects_only_supervised(model, inputs):
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"][:, 1:]
-        counted = labels != IGNORED
-        whole = model.get_base_model() if isinstance(model, PeftModel) else model
-        mask = inputs["attention_mask"]
-        if mask[:, 0].all():  # pads on the right, where causal attention never looks: no mask is less work
-            mask = None
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
-            hidden = whole.base_model(
-                input_ids=inputs["input_ids"], attention_mask=mask, use_cache=False
-            ).last_hidden_state[:, :-1]
-            logits = whole.get_output_embeddings()(hidden[counted])
-        total = cross_entropy(logits.float(), labels[counted], reduction="sum")
-        return total / (counted.sum() if num_items_in_batch is None else num_items_in_batch)
+    ) -> torch.Tensor:
+        """The objective, in nats a supervised token; a sum over `num_items_in_batch` where steps are accumulated."""
+        if return_outputs:
+            raise BluebookError("this trainer makes no logits; `rows.measure` evaluates it")
+        found, regions = self.token_losses(model, inputs)
+        if self.model.training:
+            self.tally.add(found, regions)
+        loss = losses.objective(found, self._weights[regions], self.policy.syntax_weight, num_items_in_batch)
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            # It counts the tokens of all processes, whose gradients are averaged, not added.
+            loss = loss * self.accelerator.num_processes
+        return loss
 
-    def _projects_only_supervised(self, model: Any, inputs: dict[str, torch.Tensor]) -> bool:
-        config = model.config.get_text_config()
-        return (
-            inputs["input_ids"].device.type == "cpu"
-            and self.accelerator.num_processes == 1
-            and not self.aux_loss_enabled
-            and not any(getattr(config, name, None) is not None for name in LOGIT_CHANGES)
-        )
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add what was measured since the last log: `nll`, `accuracy`, `penalty`, and `nll/…` by region."""
+        if "loss" in logs:
+            measured = self.tally.read(self.accelerator.reduce(self.tally.sums, reduction="sum"))
+            if measured is not None:
+                logs.update(nll=measured.loss, accuracy=measured.accuracy, penalty=measured.penalty)
+                for name, region in measured.regions.items():
+                    logs.update({f"nll/{name}": region.loss, f"accuracy/{name}": region.accuracy})
+            self.tally.clear()
+        super().log(logs, start_time)

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluebook.records import Region
 from bluebook.subjects.persona.memories import PersonaRecord, RecordMetadata
-from bluebook.subjects.persona.notation import MODES, format, parse, tags_in_place, write_response
+from bluebook.subjects.persona.notation import (
+    MODES,
+    format,
+    parse,
+    regions,
+    tags_in_place,
+    write_response,
+)
 from bluebook.subjects.subject import ParseError
 
 
@@ -98,3 +106,10 @@ def test_a_long_text_is_not_quoted_whole() -> None:
 def test_only_the_start_of_a_line_with_a_colon_is_a_tag_position() -> None:
     text = "<user>: hello\nsaid <world>: twice\n<action> no colon\n <thought>: indented\n<world>: here"
     assert [(at.tag, at.line) for at in tags_in_place(text)] == [("<user>", 1), ("<world>", 5)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_reply_is_one_region_by_the_name_of_its_mode(mode: str) -> None:
+    text = write_response(mode, "Two words.\nAnd <action>: quoted.")
+    assert regions(text) == [Region(name=mode, start=0, end=len(text))]
+    assert regions("no tag") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from functools import cache
@@ -13,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bluebook.subjects.subject import ParseError
-from bluebook.subjects.ue5.language import grammar, parse, parse_type
+from bluebook.subjects.ue5.language import grammar, parse, parse_type, regions
 from bluebook.subjects.ue5.printing import print_program, type_text
 from bluebook.subjects.ue5.program import (
     MAX_DEPTH,
@@ -219,3 +220,19 @@ def test_every_lesson_parses_and_is_stable() -> None:
         program = parse(text)
         assert parse(print_program(program)) == program
         assert accepted(print_program(program))
+
+
+def test_regions_are_the_header_the_nodes_and_the_links() -> None:
+    found = [(region.name, DOOR[region.start : region.end]) for region in regions(DOOR)]
+    assert [name for name, _ in found] == ["header", "nodes", "links"]
+    assert "".join(text for _, text in found) == DOOR
+    assert found[1][1].startswith("NODE n1") and found[2][1].startswith("EXEC n1")
+
+
+@given(programs)
+def test_regions_cover_any_program_once(program: Program) -> None:
+    text = print_program(program)
+    found = regions(text)
+    assert "".join(text[region.start : region.end] for region in found) == text
+    assert all(region.start < region.end for region in found)
+    assert all(a.name != b.name for a, b in itertools.pairwise(found))

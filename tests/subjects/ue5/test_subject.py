@@ -315,6 +315,8 @@ def settings_with(**ingest: object) -> SubjectParams:
         warmup_share=0,
         weight_decay=0,
         lora=LoraParams(rank=1, alpha=1, dropout=0, targets="all-linear"),
+        regions={},
+        syntax_weight=0.0,
     )
     return SubjectParams(
         raw="data/raw/ue5",

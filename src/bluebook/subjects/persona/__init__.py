@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from bluebook.params import SubjectParams, convert
-from bluebook.records import Example, Outcome, Record, Sample
+from bluebook.records import Example, Outcome, Record, Region, Sample
 from bluebook.subjects.persona import generator, grading, notation, suite
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
@@ -62,6 +62,9 @@ class Persona:
 
     def canonical(self, program: Reply) -> str | None:
         return None  # equal short replies give nothing away
+
+    def regions(self, response: str) -> list[Region]:
+        return notation.regions(response)
 
     def expectations(self) -> Suite:
         return suite.expectations(self._expect_policy)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bluebook.records import Example, Origin
+from bluebook.records import Example, Origin, Region
 from bluebook.subjects.persona.memories import Mode, PersonaRecord
 from bluebook.subjects.subject import ParseError
 
@@ -109,6 +109,15 @@ def parse(text: str) -> Reply:
             return Reply(tag=tag, mode=mode, body=rest[1:])
     expected = "a response tag, one of " + ", ".join(f"{tag}:" for tag in MODE_OF_RESPONSE)
     raise ParseError(1, 1, expected, _quote(text))
+
+
+def regions(response: str) -> list[Region]:
+    """The whole reply, named by its mode; nothing where it opens with no tag."""
+    try:
+        mode = parse(response).mode
+    except ParseError:
+        return []
+    return [Region(name=mode, start=0, end=len(response))]
 
 
 def _quote(text: str) -> str:

@@ -60,6 +60,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
+from bluebook.records import Region
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5 import program as model
 from bluebook.subjects.ue5.program import MAX_DEPTH, Place, Program, Value
@@ -94,6 +95,10 @@ _TERMINALS = {
 }
 
 
+# Which part of a program a line belongs to, by its first word; all that is neither of these is its header.
+_PARTS = {"NODE": "nodes", "PIN": "nodes", "COMMENT": "nodes", "EXEC": "links", "DATA": "links"}
+
+
 def grammar() -> str:
     """The grammar as Lark text."""
     return (files(__package__) / "dsl.lark").read_text(encoding="utf-8")
@@ -103,6 +108,21 @@ def parse(text: str) -> Program:
     """The program that `text` denotes. Raises ParseError with line and column, both from 1."""
     built: Program = _read(text, "start")
     return built
+
+
+def regions(text: str) -> list[Region]:
+    """`header`, `nodes` and `links`: runs of lines of one kind, each with its line ends."""
+    found: list[Region] = []
+    start = 0
+    for line in text.split("\n"):
+        name = _PARTS.get(line.split(maxsplit=1)[0], "header") if line.strip() else "header"
+        end = min(start + len(line) + 1, len(text))
+        if found and found[-1].name == name:
+            found[-1] = Region(name=name, start=found[-1].start, end=end)
+        else:
+            found.append(Region(name=name, start=start, end=end))
+        start = end
+    return found
 
 
 @lru_cache(maxsize=4096)

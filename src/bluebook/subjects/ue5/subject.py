@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from bluebook.records import Example, Origin, Outcome, Record, Sample
+from bluebook.records import Example, Origin, Outcome, Record, Region, Sample
 from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Suite
 from bluebook.subjects.ue5 import arranging, checker, comparison, language, suite
 from bluebook.subjects.ue5.catalogue import Catalogue
@@ -77,6 +77,9 @@ class Ue5:
 
     def canonical(self, program: Program) -> str | None:
         return arranging.canonical(program, self._catalogue)
+
+    def regions(self, response: str) -> list[Region]:
+        return language.regions(response)
 
     def expectations(self) -> Suite:
         return suite.expectations(self._catalogue)
