@@ -239,7 +239,7 @@ def test_what_is_logged_counts_each_token_of_the_window_once(base: Path, tmp_pat
     made.trainer.train()
     expected = measure(made.trainer, made.rows, 4)
     assert expected is not None
-    assert logged[0]["nll"] == pytest.approx(expected.loss, abs=1e-5)
+    assert logged[0]["token_loss"] == pytest.approx(expected.loss, abs=1e-5)
     for name, region in expected.regions.items():
         assert logged[0][f"nll/{name}"] == pytest.approx(region.loss, abs=1e-5)
         assert logged[0][f"accuracy/{name}"] == pytest.approx(region.accuracy)

@@ -77,7 +77,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
                 f"training diverged: the loss is {logs['loss']} at step {state.global_step}. Lower "
                 f"learning_rate and matrix_learning_rate, or lengthen warmup_share"
             )
-        self.last = logs["nll"]
+        self.last = logs["token_loss"]
         told = {
             f"{kind}/{name}": logs.get(f"{key}/{name}")
             for name in self.trainer.policy.regions
@@ -85,9 +85,9 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         }
         self.points.setdefault(state.global_step, {}).update(
             epoch=round(state.epoch, 4),
-            loss=round(logs["nll"], DIGITS),
+            loss=round(logs["token_loss"], DIGITS),
             objective=round(logs["loss"], DIGITS),
-            accuracy=round(logs["accuracy"], DIGITS),
+            accuracy=round(logs["token_accuracy"], DIGITS),
             penalty=round(logs["penalty"], DIGITS),
             learning_rate=logs["learning_rate"],
             regions={name: None if value is None else round(value, DIGITS) for name, value in told.items()},

@@ -102,7 +102,9 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             name.removeprefix(REGION): value for name, value in logs.items() if name.startswith(REGION)
         }
         self.watch.measured(
-            loss=logs.get("nll", logs["loss"]),  # plain nats a token; `loss` may hold weights and a penalty
+            loss=logs.get(
+                "token_loss", logs["loss"]
+            ),  # plain nats a token; `loss` may hold weights and a penalty
             regions=regions or None,
             learning_rate=logs.get("learning_rate"),
             grad_norm=logs.get("grad_norm"),

@@ -84,11 +84,14 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add what was measured since the last log: `nll`, `accuracy`, `penalty`, and `nll/…` by region."""
+        """Add what was measured since the last log: `token_loss`, `token_accuracy`, `penalty`, and by region `nll/…`
+        and `accuracy/…` (no name may be another's beginning: trackers make folders of them)."""
         if "loss" in logs:
             measured = self.tally.read(self.accelerator.reduce(self.tally.sums, reduction="sum"))
             if measured is not None:
-                logs.update(nll=measured.loss, accuracy=measured.accuracy, penalty=measured.penalty)
+                logs.update(
+                    token_loss=measured.loss, token_accuracy=measured.accuracy, penalty=measured.penalty
+                )
                 for name, region in measured.regions.items():
                     logs.update({f"nll/{name}": region.loss, f"accuracy/{name}": region.accuracy})
             self.tally.clear()
