@@ -25,8 +25,9 @@ from bluebook.params import BaseParams, EmbeddedParams, Local, LoraParams, Train
 from bluebook.records import DatasetRow, Example, Message, Origin, TokenCount, write_jsonl
 from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
+from bluebook.training.methods import prepare_model
 from bluebook.training.rows import Row, read_rows
-from bluebook.training.train import build_trainer, prepare_model
+from bluebook.training.train import build_trainer
 from bluebook.training.trainer import Trainer
 
 THINGS = ("lamp", "kettle", "ladder", "drum", "basket", "violin", "anchor", "blanket")
@@ -34,6 +35,7 @@ PLACES = ("cellar", "attic", "harbour", "garden", "library", "kitchen")
 LOCAL = Local(device="cpu", dtype="float32", threads=1)
 SETTINGS = TrainParams(
     method="full",
+    quantisation="nf4",
     optimizer="muon",
     epochs=3,
     batch=8,

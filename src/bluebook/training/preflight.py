@@ -101,11 +101,8 @@ def check_labels(
     """
     for start in range(0, len(rows), COLLATED):
         part = rows[start : start + COLLATED]
-        batch = collate([row.features for row in part])
-        for row, ids, mask, labels in zip(
-            part, batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True
-        ):
-            seen = ids[mask.bool()].tolist()
+        for row, ids, labels in _collated(collate, part):
+            seen = ids.tolist()
             if seen != row.prompt + row.completion:
                 raise PreflightError(
                     f"supervised text: row {row.id} is {len(row.prompt) + len(row.completion)} tokens and "
@@ -117,6 +114,21 @@ def check_labels(
             # Some tokenizers bring text to Unicode's composed form; nothing else may differ.
             if unicodedata.normalize("NFC", text) != unicodedata.normalize("NFC", expected):
                 raise PreflightError(_explain(row, text, expected, family, tokenizer))
+
+
+def _collated(
+    collate: Callable[[list[dict[str, list[int]]]], dict[str, torch.Tensor]], rows: Sequence[Row]
+) -> Iterator[tuple[Row, torch.Tensor, torch.Tensor]]:
+    """Each row with its ids and all its labels, those of its pads too, as they lie in the collated batch."""
+    batch = collate([row.features for row in rows])
+    ids, labels = batch["input_ids"], batch["labels"]
+    if "attention_mask" in batch:
+        for row, mask, own, supervised in zip(rows, batch["attention_mask"].bool(), ids, labels, strict=True):
+            yield row, own[mask], supervised
+    else:
+        bounds = batch["cu_seq_lens_q"].tolist()
+        for row, start, end in zip(rows, bounds[:-1], bounds[1:], strict=True):
+            yield row, ids[0, start:end], labels[0, start:end]
 
 
 def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -171,20 +183,21 @@ def check_copy_control(trainer: Any, rows: Sequence[Row]) -> float:
     With an unshifted loss the position that predicts a token also reads it, a model that copies has loss 0,
     and training teaches exactly that. Returns by how many nats the loss moved.
     """
-    batch = trainer.data_collator([row.features for row in rows])
-    only, changed = torch.full_like(batch["labels"], IGNORED), batch["input_ids"].clone()
     size = trainer.model.get_input_embeddings().num_embeddings
-    for index, row in enumerate(rows):
-        at = len(row.prompt) + len(row.completion) // 2
-        only[index, at] = batch["input_ids"][index, at]
-        changed[index, at:] = (changed[index, at:] + size // 2) % size
+    kept: list[dict[str, list[int]]] = []
+    changed: list[dict[str, list[int]]] = []
+    for row in rows:
+        ids, at = row.features["input_ids"], len(row.prompt) + len(row.completion) // 2
+        only = [IGNORED] * len(ids)
+        only[at] = ids[at]
+        others = [(token + size // 2) % size for token in ids[at:]]
+        kept.append({**row.features, "labels": only})
+        changed.append({**row.features, "labels": only, "input_ids": ids[:at] + others})
     losses: list[float] = []
     trainer.model.eval()
     with torch.no_grad():
-        for ids in (batch["input_ids"], changed):
-            losses.append(
-                collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item()
-            )
+        for examples in (kept, changed):
+            losses.append(collated_loss(trainer, trainer.data_collator(examples))[0].item())
     moved: float = abs(losses[0] - losses[1])
     if not moved <= VISIBLE * max(1.0, losses[0]):
         raise PreflightError(

@@ -68,7 +68,10 @@ def batch_loss(trainer: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, int]:
 
 def collated_loss(trainer: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, int]:
     """The trainer's own loss on a collated batch. Computed in the type that training computes in."""
-    inputs = {name: value.to(trainer.args.device) for name, value in batch.items()}
+    inputs = {
+        name: value.to(trainer.args.device) if isinstance(value, torch.Tensor) else value
+        for name, value in batch.items()
+    }
     tokens = int((inputs["labels"][:, 1:] != IGNORED).sum())
     with torch.autocast(trainer.args.device.type, dtype=torch.bfloat16, enabled=trainer.args.bf16):
         return trainer.compute_loss(trainer.model, inputs), tokens

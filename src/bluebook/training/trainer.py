@@ -14,6 +14,7 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
+from bluebook.training.batching import LengthBatches, model_inputs
 from bluebook.training.rows import IGNORED
 
 # Configs with one of these change logits after the head; TRL's own loss knows how.
@@ -42,16 +43,23 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
         labels = inputs["labels"][:, 1:]
         counted = labels != IGNORED
         whole = model.get_base_model() if isinstance(model, PeftModel) else model
-        mask = inputs["attention_mask"]
-        if mask[:, 0].all():  # pads on the right, where causal attention never looks: no mask is less work
-            mask = None
+        seen = model_inputs(inputs)
+        if "attention_mask" in seen and seen["attention_mask"][:, 0].all():
+            del seen["attention_mask"]  # pads on the right, where causal attention never looks: less work
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
-            hidden = whole.base_model(
-                input_ids=inputs["input_ids"], attention_mask=mask, use_cache=False
-            ).last_hidden_state[:, :-1]
+            hidden = whole.base_model(**seen, use_cache=False).last_hidden_state[:, :-1]
             logits = whole.get_output_embeddings()(hidden[counted])
         total = cross_entropy(logits.float(), labels[counted], reduction="sum")
         return total / (counted.sum() if num_items_in_batch is None else num_items_in_batch)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBatches:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        size = (
+            self.args.per_device_train_batch_size
+            * self.args.gradient_accumulation_steps
+            * self.args.world_size
+        )
+        return LengthBatches([len(ids) for ids in rows["input_ids"]], size, self.args.data_seed)
 
     def _projects_only_supervised(self, model: Any, inputs: dict[str, torch.Tensor]) -> bool:
         config = model.config.get_text_config()

@@ -319,6 +319,7 @@ def test_no_combination_of_the_practice_exam_is_in_what_is_trained_on(subject: U
 def settings_with(**ingest: object) -> SubjectParams:
     train = TrainParams(
         method="full",
+        quantisation="nf4",
         optimizer="muon",
         epochs=1,
         batch=1,
