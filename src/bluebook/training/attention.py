@@ -57,7 +57,7 @@ def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
     )
 
 
-def forward(
+def forward(  # noqa: PLR0917, as transformers calls it
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -86,7 +86,8 @@ def forward(
             scale=scaling, window_size=(-1, 0), enable_gqa=q.shape[1] != k.shape[1],
         )  # fmt: skip
         return out.unsqueeze(0), None
-    return _row_by_row(q, k, v, cu_seq_lens_q, max_length_q, dropout, scaling).unsqueeze(0), None
+    out = _row_by_row(q, k, v, cu_seq_lens_q, max_length_q, dropout=dropout, scaling=scaling)
+    return out.unsqueeze(0), None
 
 
 def _row_by_row(
@@ -95,6 +96,7 @@ def _row_by_row(
     v: torch.Tensor,
     bounds: torch.Tensor,
     longest: int,
+    *,
     dropout: float,
     scaling: float | None,
 ) -> torch.Tensor:
@@ -106,7 +108,9 @@ def _row_by_row(
     for row, part in zip(rows, (q, k, v), strict=True):
         row[held] = part
     out = scaled_dot_product_attention(
-        *(row.transpose(1, 2) for row in rows),
+        rows[0].transpose(1, 2),
+        rows[1].transpose(1, 2),
+        rows[2].transpose(1, 2),
         dropout_p=dropout,
         is_causal=True,
         scale=scaling,

@@ -7,6 +7,7 @@ limit, where a crash and a hang are findings like any other.
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from typing import Any, NamedTuple, get_args
@@ -43,15 +44,14 @@ def trial(kind: Quantisation, device: str, seconds: float = SECONDS) -> Trial:
 
 
 def _layer(kind: Quantisation, weight: torch.Tensor, device: str, dtype: torch.dtype) -> torch.nn.Module:
-    import bitsandbytes as bnb
-
+    nn: Any = importlib.import_module("bitsandbytes.nn")  # in the child alone: the import itself may crash
     layer: Any
     if kind == "nf4":
-        layer = bnb.nn.Linear4bit(WIDTH, OUT, bias=False, quant_type="nf4", compute_dtype=dtype)
-        layer.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+        layer = nn.Linear4bit(WIDTH, OUT, bias=False, quant_type="nf4", compute_dtype=dtype)
+        layer.weight = nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
     else:
-        layer = bnb.nn.Linear8bitLt(WIDTH, OUT, bias=False, has_fp16_weights=False)
-        layer.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+        layer = nn.Linear8bitLt(WIDTH, OUT, bias=False, has_fp16_weights=False)
+        layer.weight = nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
     moved: torch.nn.Module = layer.to(device)
     return moved
 
@@ -67,7 +67,8 @@ def measure(kind: Quantisation, device: str) -> float:
     out.backward(signal.to(out))
     assert given.grad is not None
     pairs = ((out, inputs @ weight.T), (given.grad, signal @ weight))
-    return max(((found.float().cpu() - exact).std() / exact.std()).item() for found, exact in pairs)
+    found: float = max(((made.float().cpu() - exact).std() / exact.std()).item() for made, exact in pairs)
+    return found
 
 
 def main() -> None:
