@@ -217,6 +217,12 @@ def load_base(
             f"cannot load {manifest.location} at revision {manifest.revision}: {error}. Without a network, "
             f"download it once with `hf download {manifest.location} --revision {manifest.revision}`"
         ) from error
+    if quantisation == "nf4":
+        for layer in model.modules():
+            # On some processors a layer that is evaluated once rewrites its weights for good, coarser, for a kernel
+            # that has no gradient and fails on widths that are no multiple of 64.
+            if hasattr(layer, "support_avx512bf16_for_cpu"):
+                layer.support_avx512bf16_for_cpu = False
     return model.eval()
 
 
