@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bluebook import cli_ue5
+from bluebook import cli_train, cli_ue5
 from bluebook.cli_input import File, read_text
 from bluebook.errors import BluebookError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_ue5.app, name="ue5")
+app.add_typer(cli_train.app, name="train")
 
 
 def known_subject(name: str) -> str:
