@@ -6,12 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+import yaml
+from typer.testing import CliRunner
 
 from bluebook import artifacts
+from bluebook.cli import app
 from bluebook.errors import BluebookError, ParamsError
 from bluebook.families import family_named
 from bluebook.models import base_manifest, check_adapter, load_base, load_model, load_tokenizer
-from bluebook.params import Local
+from bluebook.params import Local, TrainParams, convert
 from bluebook.training import presets, quantisation
 from bluebook.training.base import build
 from bluebook.training.methods import prepare_model, recomputes
@@ -180,6 +183,15 @@ class TestPresets:
 
     def test_cover_the_machines(self) -> None:
         assert set(presets.names()) >= {"cpu", "card-16gb", "card-96gb-70b", "rocm-gfx906"}
+
+    def test_are_printed_as_lines_to_copy(self) -> None:
+        runner = CliRunner()
+        listed = runner.invoke(app, ["train", "preset"]).stdout
+        assert all(name in listed for name in presets.names())
+        shown = yaml.safe_load(runner.invoke(app, ["train", "preset", "card-16gb"]).stdout)
+        preset = presets.load("card-16gb")
+        assert convert(shown["params"], TrainParams, "shown") == preset.params
+        assert convert(shown["local"], Local, "shown") == preset.local
 
     def test_are_told_by_name(self) -> None:
         with pytest.raises(ParamsError, match=r"no preset 'laptop'; there is card-16gb, .*cpu"):
