@@ -32,7 +32,7 @@ from bluebook.training.trainer import Trainer
 
 THINGS = ("lamp", "kettle", "ladder", "drum", "basket", "violin", "anchor", "blanket")
 PLACES = ("cellar", "attic", "harbour", "garden", "library", "kitchen")
-LOCAL = Local(device="cpu", dtype="float32", threads=1)
+LOCAL = Local(device="cpu", dtype="float32", threads=1, packing=False)  # padded: one row, one example
 SETTINGS = TrainParams(
     method="full",
     quantisation="nf4",

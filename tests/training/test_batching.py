@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from bluebook.errors import ParamsError
+from bluebook.errors import ParamsError, PreflightError
 from bluebook.exams.answer import greedy
 from bluebook.models import load_base
 from bluebook.params import Local
-from bluebook.training import attention
+from bluebook.training import attention, preflight
 from bluebook.training.batching import Collator, LengthBatches, epoch_order, model_inputs
 from bluebook.training.methods import packs, prepare_model
 from bluebook.training.rows import IGNORED
-from bluebook.training.train import build_trainer
+from bluebook.training.train import build_trainer, make_optimizer
 from tests.training.conftest import LOCAL, LORA, SETTINGS, Ready
 
 PACKED = msgspec.structs.replace(LOCAL, packing=True)
-PADDED = msgspec.structs.replace(LOCAL, packing=False)
+PADDED = LOCAL
+AUTO = msgspec.structs.replace(LOCAL, packing="auto")
 EXAMPLES = [
     {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7], "regions": [1, 1, 2], "index": 4},
     {"input_ids": [8, 9], "labels": [8, 9], "regions": [2, 3], "index": 9},
@@ -194,8 +196,44 @@ def test_packing_a_model_with_windows_is_refused_or_left() -> None:
             max_window_layers=1,
         )
     )
-    assert not packs(model, LOCAL) and not packs(model, PADDED)
+    assert not packs(model, AUTO) and not packs(model, PADDED)
     with pytest.raises(
         ParamsError, match="packing is true and qwen3 has layers of the kind sliding_attention"
     ):
         packs(model, PACKED)
+
+
+class TestPreflightOfPackedRows:
+    """The checks look at the batches that training uses, so they read packed ones too."""
+
+    @pytest.fixture
+    def packed(self, base: Path, tmp_path: Path) -> Ready:
+        return trainers(base, tmp_path, {}, AUTO)[0]
+
+    def run(self, ready: Ready) -> preflight.Findings:
+        optimizer = partial(make_optimizer, settings=ready.settings)
+        return preflight.run(ready.trainer, ready.rows, ready.tokenizer, ready.family, optimizer)
+
+    def test_passes_what_is_whole(self, packed: Ready) -> None:
+        findings = self.run(packed)
+        assert findings.copy_control < 1e-4 and findings.overfit_loss < 0.05
+
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            (lambda labels, ids: ids, "the prompt is supervised too"),
+            (lambda labels, ids: torch.full_like(labels, IGNORED), "every label is masked"),
+            (lambda labels, ids: labels.roll(1, 1), "supervised text"),
+        ],
+        ids=["rebuilt", "masked", "of a neighbour"],
+    )
+    def test_refuses_what_is_not(self, packed: Ready, fault: Callable[..., torch.Tensor], said: str) -> None:
+        healthy = packed.trainer.data_collator
+
+        def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
+            batch = healthy(examples)
+            return {**batch, "labels": fault(batch["labels"], batch["input_ids"])}
+
+        packed.trainer.data_collator = collate
+        with pytest.raises(PreflightError, match=said):
+            self.run(packed)
