@@ -1,4 +1,4 @@
-"""`bluebook train …`: stop a training that runs, go on with one that was stopped, and watch it."""
+"""`bluebook train …`: stop a training that runs, go on with one that was stopped, watch it; settings to start from."""
 
 from __future__ import annotations
 
@@ -89,3 +89,21 @@ def watch(
     else:
         found = follow(run_path(subject), found, once=once)
     raise typer.Exit(0 if found.standing in {"running", "completed", "stopped"} else 1)
+
+
+@app.command()
+def preset(
+    name: Annotated[str | None, typer.Argument(help="Such as card-16gb; without it, all are named.")] = None,
+) -> None:
+    """Print the settings for a kind of machine, to be copied into params.yaml and local.yaml.
+
+    bluebook train preset card-16gb
+    """
+    from bluebook.training import presets
+
+    if name is None:
+        width = max(map(len, presets.names()))
+        for known in presets.names():
+            print(f"{known:{width}}  {presets.load(known).about}")
+    else:
+        print(presets.lines(name), end="")

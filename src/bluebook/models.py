@@ -21,12 +21,18 @@ import msgspec
 import torch
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from bluebook.artifacts import disk_full, full_disk, sha256, write_json
 from bluebook.errors import BluebookError, DataError
-from bluebook.params import Local
+from bluebook.params import Local, Quantisation
 from bluebook.steps import retry
 
 BASE_MANIFEST = "base.json"
@@ -52,7 +58,8 @@ class BaseManifest(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
 class AdapterManifest(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`adapter.json`: what the adapter was trained on, and so what it may be loaded with."""
 
-    method: Literal["full", "lora"]
+    method: Literal["full", "lora", "qlora"]
+    quantisation: Quantisation | None  # how qlora held the base; it answers on the same
     base: BaseManifest
     tokenizer_sha256: str
     chat_template_sha256: str
@@ -190,8 +197,16 @@ def passing(error: BaseException) -> bool:
     return any(isinstance(cause, (ConnectionError, TimeoutError, HTTPError)) for cause in causes)
 
 
-def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
+def load_base(
+    folder: Path,
+    local: Local,
+    *,
+    dtype: torch.dtype | None = None,
+    quantisation: Quantisation | None = None,
+) -> PreTrainedModel:
     """The base of `folder`, ready to write, with weights in `dtype` (default: what `local` says).
+
+    With `quantisation` its linear layers, the output head excepted, are held in 4 or 8 bits.
 
     Raises BluebookError when the weights are not those of the manifest or are not on this machine.
     """
@@ -202,13 +217,17 @@ def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -
         raise DataError(
             where, None, f"weights are not those that {folder / BASE_MANIFEST} names; run `dvc repro -f base`"
         )
+    held = dtype or placement.dtype
     try:
         model = retry(
             f"loading {manifest.location}",
             lambda: AutoModelForCausalLM.from_pretrained(
                 where or manifest.location,
                 revision=manifest.revision or "main",
-                dtype=dtype or placement.dtype,
+                dtype=held,
+                quantization_config=None if quantisation is None else quantised(quantisation, held),
+                # Each weight goes there as it is read, not all by way of memory.
+                device_map={"": placement.device},
                 local_files_only=where is not None,
             ),
             worth=passing,
@@ -222,16 +241,37 @@ def load_base(folder: Path, local: Local, *, dtype: torch.dtype | None = None) -
             f"cannot load {manifest.location} at revision {manifest.revision}: {error}. Without a network, "
             f"download it once with `hf download {manifest.location} --revision {manifest.revision}`"
         ) from error
-    return model.to(placement.device).eval()
+    if quantisation == "nf4":
+        for layer in model.modules():
+            # On some processors a layer that is evaluated once rewrites its weights for good, coarser, for a kernel
+            # that has no gradient and fails on widths that are no multiple of 64.
+            if hasattr(layer, "support_avx512bf16_for_cpu"):
+                layer.support_avx512bf16_for_cpu = False
+    return model.eval()
 
 
-def adapter_manifest(base_folder: Path, method: Literal["full", "lora"]) -> AdapterManifest:
+def quantised(kind: Quantisation, dtype: torch.dtype) -> BitsAndBytesConfig:
+    """How bitsandbytes holds a base: NF4 with quantised scales (Dettmers et al. 2023), or LLM.int8 (2022)."""
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def adapter_manifest(
+    base_folder: Path, method: Literal["full", "lora", "qlora"], quantisation: Quantisation | None = None
+) -> AdapterManifest:
     """The manifest of an adapter that is being trained on `base_folder`."""
     template = load_tokenizer(base_folder).chat_template
     if not isinstance(template, str):
         raise DataError(base_folder, None, "expected a tokenizer with one chat template")
     return AdapterManifest(
         method=method,
+        quantisation=quantisation if method == "qlora" else None,
         base=base_manifest(base_folder),
         tokenizer_sha256=sha256(base_folder / "tokenizer.json"),
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest(),
@@ -246,7 +286,7 @@ def write_manifest(folder: Path, manifest: BaseManifest | AdapterManifest) -> No
 def check_adapter(base_folder: Path, adapter_folder: Path) -> AdapterManifest:
     """The adapter's manifest. Raises DataError when base, tokenizer or chat template are not its own."""
     manifest: AdapterManifest = read_manifest(adapter_folder, ADAPTER_MANIFEST, AdapterManifest)
-    here = adapter_manifest(base_folder, manifest.method)
+    here = adapter_manifest(base_folder, manifest.method, manifest.quantisation)
     for what in ("base", "tokenizer_sha256", "chat_template_sha256"):
         recorded, found = getattr(manifest, what), getattr(here, what)
         if recorded != found:
@@ -273,4 +313,5 @@ def load_model(base_folder: Path, adapter_folder: Path | None, local: Local) -> 
         return model.to(placement.device).eval()
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(load_base(base_folder, local), adapter_folder).eval()
+    base = load_base(base_folder, local, quantisation=manifest.quantisation)
+    return PeftModel.from_pretrained(base, adapter_folder).eval()

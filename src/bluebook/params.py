@@ -14,6 +14,7 @@ import yaml
 
 from bluebook.errors import ParamsError
 
+Quantisation = Literal["nf4", "int8"]
 PARAMS = Path("params.yaml")
 LOCAL = Path("local.yaml")
 
@@ -71,7 +72,8 @@ class LoraParams(Struct, frozen=True):
 
 
 class TrainParams(Struct, frozen=True):
-    method: Literal["full", "lora"]
+    method: Literal["full", "lora", "qlora"]
+    quantisation: Quantisation  # how qlora holds the frozen base; the other methods do not read it
     optimizer: Literal["muon", "adamw"]
     epochs: float
     batch: int  # examples an optimiser step, whatever the device holds at once
@@ -123,6 +125,8 @@ class Local(Struct, frozen=True):
     device: str = "auto"  # auto | cpu | cuda | cuda:1 …
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     per_device_batch: int = 0  # 0: as many as `batch` asks for
+    gradient_checkpointing: bool | Literal["auto"] = "auto"  # activations computed twice instead of kept
+    packing: bool | Literal["auto"] = "auto"  # a device batch as one row without pads
     answer_batch: int = 32
     threads: int = 0  # 0: torch's own choice
     checkpoint_minutes: float = 10.0  # of training between checkpoints; 0: none, but for a stop

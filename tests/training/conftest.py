@@ -26,15 +26,17 @@ from bluebook.records import DatasetRow, Example, Message, Origin, TokenCount, w
 from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
 from bluebook.training.losses import Policy
+from bluebook.training.methods import prepare_model
 from bluebook.training.rows import Row, read_rows
-from bluebook.training.train import build_trainer, prepare_model
+from bluebook.training.train import build_trainer
 from bluebook.training.trainer import Trainer
 
 THINGS = ("lamp", "kettle", "ladder", "drum", "basket", "violin", "anchor", "blanket")
 PLACES = ("cellar", "attic", "harbour", "garden", "library", "kitchen")
-LOCAL = Local(device="cpu", dtype="float32", threads=1)
+LOCAL = Local(device="cpu", dtype="float32", threads=1, packing=False)  # padded: one row, one example
 SETTINGS = TrainParams(
     method="full",
+    quantisation="nf4",
     optimizer="muon",
     epochs=3,
     batch=8,

@@ -106,17 +106,14 @@ def check_labels(
     """
     for start in range(0, len(rows), COLLATED):
         part = rows[start : start + COLLATED]
-        batch = collate([row.features for row in part])
-        for at, (row, ids, mask, labels) in enumerate(
-            zip(part, batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True)
-        ):
-            for name in row.features.keys() - {"input_ids", "labels"}:
-                if name not in batch or batch[name][at][mask.bool()].tolist() != row.features[name]:
+        for row, features, labels in _collated(collate, part):
+            for name, given in row.features.items():
+                if name not in {"input_ids", "labels"} and features.get(name) != given:
                     raise PreflightError(
                         f"supervised text: row {row.id}: its {name} do not reach the loss as they are; the "
                         f"collator must treat every feature that has one value a token alike"
                     )
-            seen = ids[mask.bool()].tolist()
+            seen = features["input_ids"]
             if seen != row.prompt + row.completion:
                 raise PreflightError(
                     f"supervised text: row {row.id} is {len(row.prompt) + len(row.completion)} tokens and "
@@ -126,7 +123,7 @@ def check_labels(
             text = tokenizer.decode(labels[labels != IGNORED].tolist(), clean_up_tokenization_spaces=False)
             expected = render_completion(family, row.content)
             if any(row.injected):
-                _check_injected(row, labels[mask.bool()].tolist())
+                _check_injected(row, features["labels"])
                 # What is left of the answer is the tokens around what a tool put in.
                 expected = tokenizer.decode(
                     [label for label in row.labels if label != IGNORED], clean_up_tokenization_spaces=False
@@ -143,6 +140,22 @@ def _check_injected(row: Row, labels: Sequence[int]) -> None:
             f"supervised text: row {row.id}: injected text is supervised, so the model would learn to make up what "
             f"a tool says; keep the labels of the rows"
         )
+
+
+def _collated(
+    collate: Callable[[list[dict[str, list[int]]]], dict[str, torch.Tensor]], rows: Sequence[Row]
+) -> Iterator[tuple[Row, dict[str, list[int]], torch.Tensor]]:
+    """Each row with its features as they lie in the collated batch, and with its labels, those of its pads too."""
+    batch = collate([row.features for row in rows])
+    names = [name for name in rows[0].features if name in batch]
+    if "attention_mask" in batch:
+        for at, (row, mask) in enumerate(zip(rows, batch["attention_mask"].bool(), strict=True)):
+            yield row, {name: batch[name][at][mask].tolist() for name in names}, batch["labels"][at]
+    else:
+        bounds = batch["cu_seq_lens_q"].tolist()
+        for row, start, end in zip(rows, bounds[:-1], bounds[1:], strict=True):
+            own = {name: batch[name][0, start:end].tolist() for name in names}
+            yield row, own, batch["labels"][0, start:end]
 
 
 def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -263,20 +276,21 @@ def check_copy_control(trainer: Any, rows: Sequence[Row]) -> float:
     With an unshifted loss the position that predicts a token also reads it, a model that copies has loss 0,
     and training teaches exactly that. Returns by how many nats the loss moved.
     """
-    batch = trainer.data_collator([row.features for row in rows])
-    only, changed = torch.full_like(batch["labels"], IGNORED), batch["input_ids"].clone()
     size = trainer.model.get_input_embeddings().num_embeddings
-    for index, row in enumerate(rows):
-        at = len(row.prompt) + len(row.completion) // 2
-        only[index, at] = batch["input_ids"][index, at]
-        changed[index, at:] = (changed[index, at:] + size // 2) % size
+    kept: list[dict[str, list[int]]] = []
+    changed: list[dict[str, list[int]]] = []
+    for row in rows:
+        ids, at = row.features["input_ids"], len(row.prompt) + len(row.completion) // 2
+        only = [IGNORED] * len(ids)
+        only[at] = ids[at]
+        others = [(token + size // 2) % size for token in ids[at:]]
+        kept.append({**row.features, "labels": only})
+        changed.append({**row.features, "labels": only, "input_ids": ids[:at] + others})
     losses: list[float] = []
     trainer.model.eval()
     with torch.no_grad():
-        for ids in (batch["input_ids"], changed):
-            losses.append(
-                collated_loss(trainer, {**batch, "input_ids": ids, "labels": only.clone()})[0].item()
-            )
+        for examples in (kept, changed):
+            losses.append(collated_loss(trainer, trainer.data_collator(examples))[0].item())
     moved: float = abs(losses[0] - losses[1])
     if not moved <= VISIBLE * max(1.0, losses[0]):
         raise PreflightError(

@@ -17,7 +17,6 @@ from pathlib import Path
 import msgspec
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 from trl import SFTConfig
 
@@ -27,27 +26,27 @@ from bluebook.families import Family, family_named
 from bluebook.models import (
     adapter_manifest,
     base_manifest,
-    load_base,
     load_tokenizer,
     place,
-    seed_everything,
     write_manifest,
 )
 from bluebook.params import Local, TrainParams
 from bluebook.runs import Watch
 from bluebook.steps import step
 from bluebook.training import optimizers, preflight, survival
+from bluebook.training.batching import Collator
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
 from bluebook.training.curve import DIGITS, LOG_EVERY, LossPoint, Recorder, validated
 from bluebook.training.losses import Policy
+from bluebook.training.methods import packs, prepare_model, recomputes
 from bluebook.training.progress import Reporter
 from bluebook.training.regions import RegionLoss, region_names, weights
 from bluebook.training.rows import Row, read_rows, region_tokens
 from bluebook.training.survival import Keeper, Passed
 from bluebook.training.syntax import read_masks
 from bluebook.training.trackers import Tracker
-from bluebook.training.trainer import Collator, Trainer
+from bluebook.training.trainer import Trainer
 
 CONFIG_FILES = ("config.json", "generation_config.json")
 CLIP = 1.0  # gradient norm
@@ -135,6 +134,7 @@ def build_trainer(
             f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples"
         )
     placement = place(local)
+    packed = packs(model, local)
     arguments = SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=size,
@@ -145,13 +145,12 @@ def build_trainer(
         lr_scheduler_type="cosine",
         warmup_steps=settings.warmup_share,  # below 1 it is a share of all steps
         max_grad_norm=CLIP,
-        train_sampling_strategy="group_by_length",
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,  # regions and states are the loss's, not the model's
         router_aux_loss_coef=0.0,  # the loss is what `losses.py` says; routers of experts stay balanced as they are
         max_length=None,
         packing=False,
-        activation_checkpointing=False,
+        activation_checkpointing=recomputes(model, local),  # its default is to do so always
         bf16=placement.mixed,
         use_cpu=placement.device.type == "cpu",
         dataloader_pin_memory=placement.device.type == "cuda",
@@ -167,7 +166,7 @@ def build_trainer(
     trainer = Trainer(
         model=model,
         args=arguments,
-        data_collator=Collator(tokenizer.pad_token_id),
+        data_collator=Collator(tokenizer.pad_token_id, packed),
         train_dataset=Dataset.from_list([row.features for row in rows]),
         processing_class=tokenizer,
         optimizers=(make_optimizer(model, settings), None),
@@ -192,21 +191,6 @@ def make_optimizer(model: torch.nn.Module, settings: TrainParams) -> torch.optim
         matrix_learning_rate=settings.matrix_learning_rate,
         weight_decay=settings.weight_decay,
     )
-
-
-def prepare_model(base: Path, settings: TrainParams, *, seed: int, local: Local) -> PreTrainedModel:
-    """The base with what will be trained: all weights in float32, or new LoRA weights on a frozen base."""
-    seed_everything(seed)
-    if settings.method == "full":
-        return load_base(base, local, dtype=torch.float32)
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.lora.rank,
-        lora_alpha=settings.lora.alpha,
-        lora_dropout=settings.lora.dropout,
-        target_modules=settings.lora.targets,
-    )
-    return get_peft_model(load_base(base, local), lora)
 
 
 def train(
@@ -327,7 +311,7 @@ def measure(
 
 def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
     """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
-    if settings.method == "lora":
+    if settings.method != "full":
         config = model.peft_config["default"]
         config.base_model_name_or_path = base_manifest(base).location  # a path of this machine helps nobody
         config.target_modules = sorted(config.target_modules)  # peft makes a set of them, in no fixed order
@@ -338,4 +322,4 @@ def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -
     for name in (*TOKENIZER_FILES, *(CONFIG_FILES if settings.method == "full" else ())):
         if (base / name).exists():
             shutil.copyfile(base / name, out / name)
-    write_manifest(out, adapter_manifest(base, settings.method))
+    write_manifest(out, adapter_manifest(base, settings.method, settings.quantisation))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -11,33 +10,11 @@ from trl import SFTTrainer
 
 from bluebook.errors import BluebookError
 from bluebook.training import losses
+from bluebook.training.batching import LengthBatches, model_inputs
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
 from bluebook.training.rows import IGNORED
-
-FEATURES = ("labels", "regions", "states")  # of a batch: the loss's, not the model's
-
-
-class Collator(NamedTuple):
-    """Examples padded to one length. Every feature with one value a token is treated alike."""
-
-    pad: int
-
-    def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        lengths = torch.tensor([len(example["input_ids"]) for example in examples])
-        longest = int(lengths.max())
-        fills = {"input_ids": self.pad, "labels": IGNORED}
-        made = {
-            name: torch.tensor(
-                [
-                    [*example[name], *[fills.get(name, 0)] * (longest - len(example[name]))]
-                    for example in examples
-                ]
-            )
-            for name in examples[0]
-        }
-        return {**made, "attention_mask": (torch.arange(longest) < lengths[:, None]).long()}
 
 
 class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
@@ -54,7 +31,7 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> tuple[TokenLosses, torch.Tensor]:
         """Losses of the batch's supervised tokens, and the region of each."""
-        inputs = {name: value for name, value in batch.items() if name not in FEATURES}
+        inputs = model_inputs(batch)
         mask = inputs.get("attention_mask")
         if mask is not None and mask[:, 0].all():
             del inputs["attention_mask"]  # pads on the right, where causal attention never looks: less work
@@ -96,3 +73,12 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
                     logs.update({f"nll/{name}": region.loss, f"accuracy/{name}": region.accuracy})
             self.tally.clear()
         super().log(logs, start_time)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBatches:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        size = (
+            self.args.per_device_train_batch_size
+            * self.args.gradient_accumulation_steps
+            * self.args.world_size
+        )
+        return LengthBatches([len(ids) for ids in rows["input_ids"]], size, self.args.data_seed)

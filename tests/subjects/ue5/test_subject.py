@@ -307,6 +307,7 @@ def test_the_sample_data_give_what_they_should(subject: Ue5) -> None:
 def settings_with(**ingest: object) -> SubjectParams:
     train = TrainParams(
         method="full",
+        quantisation="nf4",
         optimizer="muon",
         epochs=1,
         batch=1,
