@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -241,7 +242,7 @@ def test_status_tells_what_is_stale(run: Run, repository: Path) -> None:
     assert told["subjects"]["prefix"]["holdout"]["n"] == 60
     (repository / "source.txt").write_text("two")
     params = (repository / "params.yaml").read_text()
-    (repository / "params.yaml").write_text(params.replace("seed: 7", "seed: 8"))
+    (repository / "params.yaml").write_text(re.sub(r"(?m)^seed: \d+$", "seed: 12345", params))
     told = json.loads(run("status", "prefix", "--json").out)
     assert told["stale"] == {"make": ["seed modified", "source.txt modified"]}
     ran = run("status")
