@@ -219,3 +219,14 @@ def test_the_stage_writes_the_page(built: Build, monkeypatch: pytest.MonkeyPatch
     runpy.run_path(str(repository / "stages/report.py"))["main"]()
     assert "Four fathoms" in (root / "reports/index.html").read_text("utf-8")
     assert [file.name for file in (root / "reports").iterdir()] == ["index.html"]
+
+
+def test_parts_stand_beside_those_of_the_baselines(built: Build) -> None:
+    root = built()
+    found = mastery()
+    found["parts"] = {"edges": {"precision": 0.5, "recall": 0.5, "f1": 0.4321}}
+    for baseline in found["baselines"].values():
+        baseline["parts"] = {"edges": {"precision": 0.1, "recall": 0.1, "f1": 0.1234}}
+    write_json(root / "metrics" / SUBJECT / "mastery.json", found)
+    words = Outline(page([view_of(root)])).words
+    assert "43.2" in words and "12.3" in words

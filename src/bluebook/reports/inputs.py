@@ -28,6 +28,12 @@ class Construct(msgspec.Struct, kw_only=True):
     firm: bool = False
 
 
+class Part(msgspec.Struct, kw_only=True):
+    """One kind of thing that a subject counts, over all answers together."""
+
+    f1: float
+
+
 class Baseline(msgspec.Struct, kw_only=True):
     """What a model without training scores on the same items."""
 
@@ -35,6 +41,7 @@ class Baseline(msgspec.Struct, kw_only=True):
     score: float
     low: float
     high: float
+    parts: dict[str, Part] = {}
 
 
 class LossMean(msgspec.Struct, kw_only=True):
@@ -60,6 +67,7 @@ class Mastery(msgspec.Struct, kw_only=True):
     mode: str = "free"
     unanswered: int = 0
     constructs: dict[str, Construct] = {}
+    parts: dict[str, Part] = {}
     baselines: dict[str, Baseline] = {}
     errors: dict[str, int] = {}  # by category
     loss: dict[str, LossMean] = {}  # by construct, and `all`

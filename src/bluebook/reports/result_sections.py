@@ -131,9 +131,17 @@ def _exam(exam: Mastery, view: View, anchor: str) -> Html:
             element("p", said),
             element("p", unanswered, class_="bad") if exam.unanswered else None,
             overall,
+            _parts(exam) if exam.parts else None,
             *blocks,
         ]
     )
+
+
+def _parts(exam: Mastery) -> Html:
+    """Of what the subject counts in parts: the harmonic mean of precision and recall over all answers together."""
+    rows = [("the adapter", exam.parts), *((name, base.parts) for name, base in exam.baselines.items())]
+    cells = [[name, *(percent(parts[part].f1) for part in exam.parts)] for name, parts in rows]
+    return table(["F1", *exam.parts], cells, "What is right, part by part", "counts")
 
 
 def _often(counts: Mapping[str, int]) -> list[tuple[str, int]]:
