@@ -24,6 +24,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from bluebook import cards
 from bluebook.artifacts import disk_full, full_disk, sha256, write_json
 from bluebook.errors import BluebookError, DataError
 from bluebook.params import Local
@@ -68,9 +69,7 @@ class Placement(NamedTuple):
 
 @cache  # said once, and cards are hidden once
 def _place(device: str, dtype: str) -> Placement:
-    wanted = device
-    if device == "auto":
-        wanted = "cuda:0" if torch.cuda.is_available() else "cpu"
+    wanted = _choose() if device == "auto" else device
     try:
         chosen = torch.device(wanted)
     except RuntimeError:
@@ -95,6 +94,23 @@ def _place(device: str, dtype: str) -> Placement:
         flush=True,
     )
     return Placement(chosen, held, mixed)
+
+
+def _choose() -> str:
+    """The device that `auto` stands for. One of several processes has the card of its own number."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return "cpu"
+    if "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        return f"cuda:{os.environ['LOCAL_RANK']}"
+    found = cards.seen()
+    if not found.torch:
+        raise BluebookError(f"{found.error}. Set `device: cpu` in local.yaml, or see `bluebook doctor`")
+    choice = cards.choose(found.cards)
+    for index, why in choice.passed_over.items():
+        print(f"device: cuda:{index} is passed over: {why}", file=sys.stderr)
+    if choice.card is None and found.error:
+        print(f"device: no card: {found.error}", file=sys.stderr)
+    return choice.device
 
 
 def _only_card(asked: str, index: int) -> torch.device:
