@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl import SFTConfig
 
 from bluebook import artifacts
-from bluebook.errors import BluebookError, GateError, ParamsError
+from bluebook.errors import BluebookError, GateError
 from bluebook.families import Family, family_named
 from bluebook.models import (
     adapter_manifest,
@@ -36,7 +36,7 @@ from bluebook.models import (
 from bluebook.params import Local, TrainParams
 from bluebook.runs import Watch
 from bluebook.steps import step
-from bluebook.training import optimizers, preflight, survival
+from bluebook.training import optimizers, preflight, processes, survival
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
 from bluebook.training.curve import DIGITS, LOG_EVERY, LossPoint, Recorder, validated
@@ -129,17 +129,13 @@ def build_trainer(
     policy: Policy | None = None,
 ) -> Trainer:
     """A trainer on rows that are already encoded; it has not started."""
-    size = min(local.per_device_batch or settings.batch, settings.batch)
-    if settings.batch % size:
-        raise ParamsError(
-            f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples"
-        )
+    size, portions = processes.share(settings.batch, local)
     placement = place(local)
     arguments = SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=size,
         per_device_eval_batch_size=size,
-        gradient_accumulation_steps=settings.batch // size,
+        gradient_accumulation_steps=portions,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
@@ -286,7 +282,9 @@ def train(
                 f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
             )
     with step("5.1", "Save weights, tokenizer and manifest"):
-        save(model, base, out, settings)
+        gathered = processes.whole_weights(keeper.trainer)
+        if processes.is_first():
+            save(model, base, out, settings, gathered)
     metrics = TrainMetrics(
         method=settings.method,
         rows=len(rows),
@@ -325,13 +323,20 @@ def measure(
     )
 
 
-def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
-    """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
+def save(
+    model: PreTrainedModel,
+    base: Path,
+    out: Path,
+    settings: TrainParams,
+    gathered: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Weights (the model's own, or `gathered` from several processes) as safetensors, the base's tokenizer files,
+    and the manifest that ties them to the base."""
     if settings.method == "lora":
         config = model.peft_config["default"]
         config.base_model_name_or_path = base_manifest(base).location  # a path of this machine helps nobody
         config.target_modules = sorted(config.target_modules)  # peft makes a set of them, in no fixed order
-    model.save_pretrained(out)
+    model.save_pretrained(out, state_dict=gathered)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty form
     # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its
     # pad token.

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTTrainer
 
 from bluebook.errors import BluebookError
-from bluebook.training import losses
+from bluebook.training import losses, processes
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
@@ -82,6 +83,22 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
             # It counts the tokens of all processes, whose gradients are averaged, not added.
             loss = loss * self.accelerator.num_processes
         return loss
+
+    def get_batch_samples(
+        self, epoch_iterator: Any, num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Any]:
+        """The portions of a step and the number of supervised tokens in them, in all processes."""
+        portions = [portion for _, portion in zip(range(num_batches), epoch_iterator, strict=False)]
+        if self.args.world_size > 1 and self.accelerator.gradient_state.end_of_dataloader:
+            processes.mask_repeated(portions, len(self.train_dataset), self.args.per_device_train_batch_size)
+        return portions, self._get_num_items_in_batch(portions, device)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        """Rows of a step are of similar length, and the same ones however many processes share them."""
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        args = self.args
+        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return LengthGroupedSampler(step, lengths=[len(ids) for ids in rows["input_ids"]])
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what was measured since the last log: `token_loss`, `token_accuracy`, `penalty`, and by region `nll/…`
