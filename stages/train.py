@@ -42,7 +42,7 @@ def main(name: str) -> None:
         watching(name, local) as watch,
         tracking(local.track, name) as trackers,
     ):
-        if stop is not None:
+        if stop is not None and not alone:
             stop.at_once = True
         with processes.output_folder(Path(f"models/adapters/{name}")) as folder:
             trained = train(

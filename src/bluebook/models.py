@@ -101,7 +101,7 @@ def _choose() -> str:
     if torch.version.cuda is None and torch.version.hip is None:
         return "cpu"
     if "LOCAL_RANK" in os.environ and torch.cuda.is_available():
-        return f"cuda:{os.environ['LOCAL_RANK']}"
+        return "cuda"
     found = cards.seen()
     if not found.torch:
         raise BluebookError(f"{found.error}. Set `device: cpu` in local.yaml, or see `bluebook doctor`")
@@ -115,6 +115,7 @@ def _choose() -> str:
 
 def _only_card(asked: str, index: int) -> torch.device:
     """Hide every other card: trainers spread a model over all they see, or refuse to start."""
+    index = int(os.environ.get("LOCAL_RANK", index))  # of several processes, each has a card of its own
     count = torch.cuda.device_count()
     if index >= count:
         raise BluebookError(

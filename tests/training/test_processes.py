@@ -16,11 +16,12 @@ from safetensors.torch import load_file
 from bluebook.errors import ParamsError
 from bluebook.params import Local
 from bluebook.training import processes
+from bluebook.training.rows import IGNORED
 from bluebook.training.train import LossPoint
 from tests.training.conftest import LOCAL, dataset
 
 ROOT = Path(__file__).parents[2]
-ROWS = 29  # the last step has 5 rows of 8: 3 for one process and 2 for the other
+ROWS = 21  # the last step of an epoch has 5 rows of 8: of four portions of 2, one is half full and one empty
 
 
 def free_port() -> int:
@@ -63,7 +64,7 @@ def test_two_processes_train_what_one_does(
     one, two = tmp_path / "one", tmp_path / "two"
     alone = run(1, str(base), str(data), str(one), method, "8")
     together = run(2, str(base), str(data), str(two), method, str(portion), *sharded)
-    assert [point.step for point in together] == [point.step for point in alone] == list(range(1, 9))
+    assert [point.step for point in together] == [point.step for point in alone] == list(range(1, 7))
     for mine, theirs in zip(alone, together, strict=True):
         assert theirs.loss == pytest.approx(mine.loss, abs=1e-5)
         assert theirs.learning_rate == mine.learning_rate
@@ -74,3 +75,81 @@ def test_two_processes_train_what_one_does(
     for name, weight in expected.items():
         assert torch.allclose(weight, found[name], atol=1e-4), name
     assert {file.name for file in one.iterdir()} == {file.name for file in two.iterdir()}
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+
+def local(held: int) -> Local:
+    return msgspec.structs.replace(LOCAL, per_device_batch=held)
+
+
+@pytest.mark.usefixtures("two")
+def test_the_batch_is_shared_out() -> None:
+    assert processes.share(32, local(0)) == (16, 1)
+    assert processes.share(32, local(4)) == (4, 4)
+    assert processes.share(32, local(64)) == (16, 1)
+    with pytest.raises(ParamsError, match="33 cannot be shared by 2"):
+        processes.share(33, local(0))
+    with pytest.raises(ParamsError, match="5 does not divide the batch of 16 examples that each of 2"):
+        processes.share(32, local(5))
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(("rows", "real"), [(8, (4, 4)), (13, (4, 1)), (10, (2, 0)), (15, (4, 3))])
+@pytest.mark.parametrize("packed", [False, True])
+def test_rows_that_fill_up_the_last_portion_weigh_nothing(
+    monkeypatch: pytest.MonkeyPatch, rows: int, real: tuple[int, int], packed: bool
+) -> None:
+    """Portions of 4 rows; of the last two of an epoch, so many are new."""
+    for rank, new in enumerate(real):
+        monkeypatch.setenv("RANK", str(rank))
+        earlier, last = {"labels": torch.ones(4, 3)}, {"labels": torch.ones(4, 3)}
+        if packed:
+            last = {"labels": torch.ones(1, 12), "cu_seq_lens_q": torch.tensor([0, 3, 6, 9, 12])}
+        processes.mask_repeated([earlier, last], rows, 4)
+        assert (earlier["labels"] == 1).all()
+        assert (last["labels"] != IGNORED).reshape(4, 3).all(1).tolist() == [row < new for row in range(4)]
+
+
+def test_only_the_first_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        with processes.output_folder(tmp_path / "out") as folder:
+            (folder / "weights").write_text(rank)
+        assert (tmp_path / "out").exists() == (rank == "0")
+    assert (tmp_path / "out/weights").read_text() == "0"
+
+
+STAGE = """
+import os, sys
+from bluebook.params import Local
+from bluebook.training import processes
+processes.launch(Local(launch=sys.argv[2:]))
+print("rank", os.environ.get("RANK", "none"), sys.argv[1])
+sys.exit(3)
+"""
+
+
+def test_a_stage_starts_its_launcher_once_and_ends_as_it_does(tmp_path: Path) -> None:
+    stage, launcher = tmp_path / "stage.py", tmp_path / "launcher"
+    stage.write_text(STAGE)
+    launcher.write_text(f'#!/bin/sh\nRANK=0 {sys.executable} "$@"; echo "launched"; exit 5\n')
+    launcher.chmod(0o755)
+    command = [sys.executable, str(stage), "toy", str(launcher)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("rank 0 toy\nlaunched\n", 5), done.stderr
+    # In a process that was launched, and without a launcher, the stage just runs.
+    for given, more in (({"RANK": "1"}, [str(launcher)]), ({}, [])):
+        ran = subprocess.run(
+            [*command[:3], *more], env={**environment, **given}, capture_output=True, text=True, check=False
+        )
+        assert (ran.stdout, ran.returncode) == (f"rank {given.get('RANK', 'none')} toy\n", 3)
+
+
+def test_a_launcher_that_is_missing_is_named() -> None:
+    with pytest.raises(ParamsError, match="no-such-launcher"):
+        processes.launch(msgspec.structs.replace(LOCAL, launch=["no-such-launcher"]))

@@ -151,6 +151,7 @@ def build_trainer(
         bf16=placement.mixed,
         use_cpu=placement.device.type == "cpu",
         dataloader_pin_memory=placement.device.type == "cuda",
+        ddp_find_unused_parameters=False,
         seed=seed,
         data_seed=seed,
         logging_steps=LOG_EVERY,
