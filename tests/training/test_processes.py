@@ -78,7 +78,7 @@ def alone(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> A
     [("full", 2, []), ("full", 2, ["fsdp"]), ("lora", 4, [])],
     ids=["full", "sharded", "lora"],
 )
-def test_two_processes_train_what_one_does(
+def test_two_processes_train_what_one_does(  # noqa: PLR0917
     base: Path, data: Path, alone: Alone, tmp_path: Path, method: str, portion: int, sharded: list[str]
 ) -> None:
     one, expected = alone(method)

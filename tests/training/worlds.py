@@ -15,7 +15,7 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from bluebook.artifacts import write_json
-from bluebook.training import processes, train
+from bluebook.training import losses, processes, train
 from tests.training.conftest import LOCAL, SETTINGS
 
 # Not Muon: it computes in bfloat16 and makes a difference in the seventh digit of a gradient one in the third digit
@@ -30,12 +30,14 @@ def shard_on_cpus() -> None:
     from accelerate.utils import DistributedType
 
     os.environ |= {
+        "ACCELERATE_TORCH_DEVICE": "cpu",
         "ACCELERATE_USE_FSDP": "true",
         "FSDP_VERSION": "2",
         "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+        "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
     }
-    PartialState(cpu=True)
-    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    torch.distributed.init_process_group("gloo")
+    PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
 
 
 def main(base: str, data: str, out: str, method: str, portion: str, *sharded: str) -> None:
@@ -43,6 +45,7 @@ def main(base: str, data: str, out: str, method: str, portion: str, *sharded: st
     train.LOG_EVERY = 1
     if sharded:
         shard_on_cpus()
+        losses.CHUNK_BYTES = 4 * 360 * 5  # the head works in several portions, and again in the backward pass
     gathered = processes.whole_weights
 
     def spied(trainer: Any) -> dict[str, torch.Tensor] | None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 import torch
-from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 from trl import SFTConfig
@@ -43,7 +42,7 @@ from bluebook.training.curve import DIGITS, LOG_EVERY, LossPoint, Recorder, vali
 from bluebook.training.losses import Policy
 from bluebook.training.progress import Reporter
 from bluebook.training.regions import RegionLoss, region_names, weights
-from bluebook.training.rows import Row, read_rows, region_tokens
+from bluebook.training.rows import Row, Rows, read_rows, region_tokens
 from bluebook.training.survival import Keeper, Passed
 from bluebook.training.syntax import read_masks
 from bluebook.training.trackers import Tracker
@@ -120,7 +119,7 @@ def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Re
 def build_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Row],
+    rows: Rows,
     settings: TrainParams,
     *,
     seed: int,
@@ -165,15 +164,16 @@ def build_trainer(
         model=model,
         args=arguments,
         data_collator=Collator(tokenizer.pad_token_id),
-        train_dataset=Dataset.from_list([row.features for row in rows]),
+        train_dataset=rows.features(),
         processing_class=tokenizer,
-        optimizers=(make_optimizer(model, settings), None),
         policy=policy,
     )
+    trainer.optimizer = make_optimizer(model, settings)  # given to the constructor, FSDP refuses it
     trainer.remove_callback(PrinterCallback)
-    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
-        row.prompt + row.completion for row in rows
-    ]
+    held = trainer.train_dataset["input_ids"]
+    untouched = len(held) == len(rows) and all(
+        ids == row.prompt + row.completion for ids, row in zip(held, rows, strict=True)
+    )
     if not untouched:
         raise BluebookError(
             "the trainer changed or dropped rows before training; this version of trl is not supported"
