@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 from torch.utils.checkpoint import checkpoint
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -80,8 +81,9 @@ def attach(model: PreTrainedModel) -> None:
         hidden = self.base_model(*args, **more).last_hidden_state[:, :-1]
         # Looked up at each call: adapters and sharding replace it.
         head = self.get_output_embeddings()
-        # Not asked of the head itself: FSDP takes each call of a layer for its turn in the pass.
-        chunk = chunk_tokens(self.config.get_text_config().vocab_size)
+        # FSDP takes each call of a layer for its turn in the pass, and the processes would not make as many calls.
+        sharded = isinstance(self, FSDPModule) or isinstance(head, FSDPModule)
+        chunk = None if sharded else chunk_tokens(self.config.get_text_config().vocab_size)
         return token_losses(hidden, supervised, lambda states: change(head(states)), chunk)
 
     model.forward = types.MethodType(forward, model)
