@@ -54,7 +54,7 @@ def main(base: str, data: str, out: str, method: str, portion: str, *sharded: st
         return gathered(trainer)
 
     train.processes.whole_weights = spied
-    local = msgspec.structs.replace(LOCAL, per_device_batch=int(portion))
+    local = processes.without_checkpoints(msgspec.structs.replace(LOCAL, per_device_batch=int(portion)))
     with processes.output_folder(Path(out)) as folder:
         trained = train.train(Path(data), Path(base), folder, METHODS[method], seed=7, local=local)
         write_json(folder / "curve.json", trained.curve)

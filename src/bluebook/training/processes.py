@@ -113,4 +113,8 @@ def whole_weights(trainer: Any) -> dict[str, torch.Tensor] | None:
     if str(accelerator.distributed_type) not in {"DistributedType.FSDP", "DistributedType.DEEPSPEED"}:
         return None
     found: dict[str, torch.Tensor] = accelerator.get_state_dict(trainer.model_wrapped)
-    return found
+    # Gathered, a weight that two layers share comes twice; it is saved once, as from one process.
+    model = trainer.model
+    once = {name for name, _ in model.named_parameters()}
+    shared = {name for name, _ in model.named_parameters(remove_duplicate=False)} - once
+    return {name: weight for name, weight in found.items() if name not in shared}
