@@ -6,15 +6,16 @@ python stages/train.py SUBJECT
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from bluebook import params
-from bluebook.artifacts import atomic_folder, write_json, write_sidecar
-from bluebook.errors import Stopped
+from bluebook.artifacts import write_json, write_sidecar
+from bluebook.errors import BluebookError, Stopped
 from bluebook.runs import watching
 from bluebook.stage import run
 from bluebook.steps import step
+from bluebook.training import processes
 from bluebook.training.checkpoints import ROOT, Store, identify
 from bluebook.training.control import controlled
 from bluebook.training.trackers import tracking
@@ -22,7 +23,10 @@ from bluebook.training.train import require_pass, train
 
 
 def main(name: str) -> None:
-    settings = params.load()
+    settings, local = params.load(), params.load_local()
+    processes.launch(local)
+    alone = processes.count() == 1
+    local = local if alone else processes.without_checkpoints(local)
     mine = settings.subject(name).train
     dataset, pass_file, base = (
         Path(f"data/datasets/{name}"),
@@ -32,14 +36,15 @@ def main(name: str) -> None:
     checkpoints = ROOT / name
     with step("2.0", f"The gate's pass-file {pass_file}"):
         require_pass(pass_file, name, dataset)
-    local = params.load_local()
     with (
-        controlled(name) as stop,
+        controlled(name) if processes.is_first() else nullcontext() as stop,
         told(name),
         watching(name, local) as watch,
         tracking(local.track, name) as trackers,
     ):
-        with atomic_folder(Path(f"models/adapters/{name}")) as folder:
+        if stop is not None and not alone:
+            stop.at_once = True
+        with processes.output_folder(Path(f"models/adapters/{name}")) as folder:
             trained = train(
                 dataset,
                 base,
@@ -47,11 +52,13 @@ def main(name: str) -> None:
                 mine,
                 seed=settings.seed,
                 local=local,
-                checkpoints=checkpoints,
-                stop=stop,
+                checkpoints=checkpoints if alone else None,
+                stop=stop if alone else None,
                 watch=watch,
                 trackers=trackers,
             )
+            if not processes.is_first():
+                return
             write_sidecar(
                 folder,
                 stage="train",
@@ -62,7 +69,8 @@ def main(name: str) -> None:
             )
         write_json(Path(f"metrics/{name}/loss.json"), [point.row() for point in trained.curve])
         write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
-        Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
+        if alone:
+            Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
 
 
 @contextmanager
@@ -71,6 +79,9 @@ def told(name: str) -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
+        if processes.count() > 1:
+            # An error here ends the other processes too.
+            raise BluebookError(f"{name}: stopped; several processes keep no checkpoints") from None
         raise Stopped(
             f"{name}: {stopped}. Go on with `bluebook train resume {name}`. That DVC now misses the output "
             f"models/adapters/{name} is meant: nothing unfinished is taken for a result"

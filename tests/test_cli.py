@@ -68,7 +68,7 @@ def run(
     return call
 
 
-VERBS = ("ingest", "check", "grade", "ask", "status", "diff")
+VERBS = ("ingest", "check", "grade", "ask", "status", "diff", "doctor")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -91,6 +91,7 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
         ["ingest", "prefix", "--raw", "."],
         ["status", "no-such-subject"],
         ["diff"],
+        ["doctor", "persona"],
     ],
     ids=" ".join,
 )
@@ -294,6 +295,23 @@ def test_status_of_a_fresh_clone_without_dvc(run: Run) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "not built yet" in ran.out
     assert "stale: unknown" in ran.out
+
+
+def test_doctor_exits_1_when_something_blocks(run: Run, repository: Path) -> None:
+    ran = run("doctor", "--json")
+    assert ran.code == 1
+    told = json.loads(ran.out)
+    assert told["blocks"]  # no requirements.lock in this folder
+    assert all(finding["advice"] for finding in told["findings"] if finding["level"] != "fine")
+    for name in ("requirements.lock", "pyproject.toml"):
+        (repository / name).write_text((ROOT / name).read_text())
+    (repository / "local.yaml").write_text("device: cpu\n")
+    git(repository, "init", "-q")
+    _dvc(repository, "init")
+    (repository / "dvc.yaml").write_text("stages: {}\n")
+    ran = run("doctor")
+    assert "blocks" not in ran.out and ran.code == 0, ran.out
+    assert "computes right on cpu" in ran.out
 
 
 def test_diff_exits_1_when_something_was_forgotten(run: Run, repository: Path) -> None:

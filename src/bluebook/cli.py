@@ -230,6 +230,32 @@ def diff(
     raise typer.Exit(1 if forgotten else 0)
 
 
+@app.command()
+def doctor(json: Json = False) -> None:
+    """What works on this machine, found by trying, with advice for each problem. Exit 1 when something blocks.
+
+    bluebook doctor
+
+    bluebook doctor --json > machine.json
+    """
+    from bluebook.doctor.examine import examine
+    from bluebook.records import encode
+
+    colours = {"fine": "green", "note": "blue", "warning": "yellow", "blocks": "red"}
+    findings = []
+    for finding in examine(ROOT):  # takes seconds, so each is shown as it comes
+        findings.append(finding)
+        if not json:
+            typer.secho(f"{finding.level:8}", fg=colours[finding.level], nl=False)
+            typer.echo(f"{finding.probe:10} {finding.found}")
+            if finding.advice:
+                typer.echo(f"{'':18} {finding.advice}")
+    blocked = any(finding.level == "blocks" for finding in findings)
+    if json:
+        print(encode({"blocks": blocked, "findings": findings}).decode())
+    raise typer.Exit(1 if blocked else 0)
+
+
 def _load(name: str) -> Subject:
     from bluebook import params, subjects
 

@@ -30,6 +30,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from bluebook import cards
 from bluebook.artifacts import disk_full, full_disk, sha256, write_json
 from bluebook.errors import BluebookError, DataError
 from bluebook.params import Local, Quantisation
@@ -75,9 +76,7 @@ class Placement(NamedTuple):
 
 @cache  # said once, and cards are hidden once
 def _place(device: str, dtype: str) -> Placement:
-    wanted = device
-    if device == "auto":
-        wanted = "cuda:0" if torch.cuda.is_available() else "cpu"
+    wanted = _choose() if device == "auto" else device
     try:
         chosen = torch.device(wanted)
     except RuntimeError:
@@ -104,8 +103,26 @@ def _place(device: str, dtype: str) -> Placement:
     return Placement(chosen, held, mixed)
 
 
+def _choose() -> str:
+    """The device that `auto` stands for. One of several processes has the card of its own number."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return "cpu"
+    if "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        return "cuda"
+    found = cards.seen()
+    if not found.torch:
+        raise BluebookError(f"{found.error}. Set `device: cpu` in local.yaml, or see `bluebook doctor`")
+    choice = cards.choose(found.cards)
+    for index, why in choice.passed_over.items():
+        print(f"device: cuda:{index} is passed over: {why}", file=sys.stderr)
+    if choice.card is None and found.error:
+        print(f"device: no card: {found.error}", file=sys.stderr)
+    return choice.device
+
+
 def _only_card(asked: str, index: int) -> torch.device:
     """Hide every other card: trainers spread a model over all they see, or refuse to start."""
+    index = int(os.environ.get("LOCAL_RANK", index))  # of several processes, each has a card of its own
     count = torch.cuda.device_count()
     if index >= count:
         raise BluebookError(

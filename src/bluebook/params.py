@@ -134,6 +134,7 @@ class Local(Struct, frozen=True):
     kill_stalled: bool = False  # end a training whose phase takes longer than it may, instead of only telling
     # Where else the loss curve goes; all of it stays on this machine.
     track: tuple[Literal["dvclive", "wandb"], ...] = ()
+    launch: list[str] = []  # the command that starts training in several processes; empty: one
 
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ The log is for people and for `logs/steps.jsonl`; nothing of it enters an output
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,11 @@ def _span(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
+def _speaks() -> bool:
+    """Of several processes that take the same steps, the first tells about them."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Step:
     """One running step. `note` adds a closing remark; `progress` says how far it is."""
 
@@ -51,6 +57,8 @@ class Step:
         self._bar: Progress | None = None
 
     def say(self, word: str, text: str) -> None:
+        if not _speaks():
+            return
         for listener in listeners:
             listener(self.number, word, text)
         print(f"[{datetime.now():%H:%M:%S}] [STEP {self.number}] {word}: {text}", file=sys.stderr, flush=True)
@@ -109,7 +117,8 @@ def step(number: str, title: str) -> Iterator[Step]:
         seconds = time.monotonic() - running.started
         running.close()
         running.say(outcome, f"{title} ({_span(seconds)}) {running.closing}".rstrip())
-        _append(number, title, outcome, seconds, running.closing)
+        if _speaks():
+            _append(number, title, outcome, seconds, running.closing)
 
 
 def _append(number: str, title: str, outcome: str, seconds: float, closing: str) -> None:

@@ -103,7 +103,7 @@ def test_mean_loss_counts_each_token_once(ready: Ready) -> None:
 
 
 def test_length_batches_hold_every_row_once(ready: Ready) -> None:
-    batches = length_batches(ready.rows, 5)
+    batches = list(length_batches(ready.rows, 5))
     assert sorted(row.id for batch in batches for row in batch) == sorted(row.id for row in ready.rows)
     assert all(len(batch) <= 5 for batch in batches)
 

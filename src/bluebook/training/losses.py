@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch.distributed.fsdp import FSDPModule
 from torch.utils.checkpoint import checkpoint
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -80,7 +81,10 @@ def attach(model: PreTrainedModel) -> None:
         hidden = self.base_model(*args, **more).last_hidden_state[:, :-1]
         # Looked up at each call: adapters and sharding replace it.
         head = self.get_output_embeddings()
-        return token_losses(hidden, supervised, lambda states: change(head(states)))
+        # FSDP takes each call of a layer for its turn in the pass, and the processes would not make as many calls.
+        sharded = isinstance(self, FSDPModule) or isinstance(head, FSDPModule)
+        chunk = None if sharded else chunk_tokens(self.config.get_text_config().vocab_size)
+        return token_losses(hidden, supervised, lambda states: change(head(states)), chunk)
 
     model.forward = types.MethodType(forward, model)
 
@@ -107,7 +111,7 @@ def logit_change(config: PretrainedConfig) -> Logits:
 def token_losses(
     hidden: torch.Tensor, supervised: Supervised, logits_of: Logits, chunk: int | None = None
 ) -> TokenLosses:
-    """Losses of the supervised tokens of a batch, `chunk` of them at a time (default: by CHUNK_BYTES).
+    """Losses of the supervised tokens of a batch, `chunk` of them at a time (None: all at once).
 
     `hidden` holds the states of all positions but each row's last: the one at t predicts the label at t + 1.
     """
@@ -115,10 +119,8 @@ def token_losses(
     counted = labels != IGNORED
     states, targets = hidden[counted], labels[counted]
     masks = None if supervised.states is None else supervised.states[:, 1:][counted]
-    if chunk is None:
-        chunk = chunk_tokens(states, logits_of)
     of_chunk = functools.partial(_of_chunk, logits_of=logits_of, allowed=supervised.allowed)
-    if len(targets) <= chunk:  # made again in the backward pass it would be work for nothing
+    if chunk is None or len(targets) <= chunk:  # made again in the backward pass it would be work for nothing
         return of_chunk(states, targets, masks)
     parts = [
         checkpoint(
@@ -134,10 +136,8 @@ def token_losses(
     return TokenLosses(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def chunk_tokens(states: torch.Tensor, logits_of: Logits) -> int:
+def chunk_tokens(vocabulary: int) -> int:
     """How many tokens' logits fit CHUNK_BYTES, at least one."""
-    with torch.no_grad():
-        vocabulary: int = logits_of(states[:0]).shape[-1]
     return max(1, CHUNK_BYTES // (4 * vocabulary))
 
 

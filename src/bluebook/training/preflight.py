@@ -14,6 +14,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from heapq import nsmallest
 from itertools import islice
 from typing import Any
 
@@ -35,6 +36,7 @@ HIGHEST_FIRST_LOSS = (
 UNTRAINED = 1e-2  # of the usual distance of an embedding's row from their mean, and from 0
 OWN = 1e-2  # nats, relative above 1: what bfloat16 makes of the same sum in two orders is far less
 VISIBLE = 1e-3  # nats: the loss must not move by more when the token to predict is changed in the input
+SHORTEST = 256  # rows among which those for the overfit check are looked for
 OVERFIT_ROWS = 4  # enough that rows must be told apart, few enough for a large model
 OVERFIT_STEPS = 300  # at the run's own learning rates; the embedded base needs some 20, LoRA at 2e-4 some 150
 OVERFIT_LOSS = 0.05
@@ -265,7 +267,7 @@ def check_own_loss(trainer: Any, rows: Sequence[Row]) -> None:
 
 def overfit_rows(rows: Sequence[Row]) -> list[Row]:
     """The shortest few with prompts of their own: one prompt with two answers cannot be learned by heart."""
-    shortest = sorted(rows, key=lambda row: (len(row.prompt) + len(row.completion), row.id))
+    shortest = nsmallest(SHORTEST, rows, key=lambda row: (len(row.prompt) + len(row.completion), row.id))
     distinct = {tuple(row.prompt): row for row in reversed(shortest)}
     return [row for row in shortest if distinct[tuple(row.prompt)] is row][:OVERFIT_ROWS]
 

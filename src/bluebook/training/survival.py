@@ -35,6 +35,7 @@ from bluebook import artifacts
 from bluebook.errors import BluebookError, Stopped
 from bluebook.params import Local
 from bluebook.steps import Step
+from bluebook.training import processes
 from bluebook.training.checkpoints import KEPT, Checkpoint, Store
 from bluebook.training.control import StopRequest
 from bluebook.training.preflight import Findings
@@ -305,6 +306,11 @@ def train_to_end(
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
+            if processes.count() > 1:
+                raise BluebookError(
+                    f"out of memory in one of {processes.count()} processes with {size} rows on its device. Set "
+                    f"per_device_batch in local.yaml to less"
+                ) from error
             fitted = smaller(size, batch)
             if fitted is None:
                 raise BluebookError(

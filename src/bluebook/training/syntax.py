@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from transformers import PreTrainedTokenizerBase
 from bluebook.errors import BluebookError, DataError, ParamsError
 from bluebook.families import Family
 from bluebook.records import GRAMMAR_FILE
-from bluebook.training.rows import Row
+from bluebook.training.rows import Row, Rows
 
 ANYTHING = 0  # the number of the mask that forbids nothing
 BLOCK = 256  # rows that are read at a time: a fault in one is told before all the others are read
@@ -64,16 +64,18 @@ class Masks:
         self._anything = b"\xff" * len(self._matcher("").compute_bitmask())
         self._numbers = {self._anything: ANYTHING}
 
-    def annotated(self, rows: Sequence[Row]) -> list[Row]:
+    def annotated(self, rows: Sequence[Row]) -> Rows:
         """The rows with the number of the mask of each token's place. Raises BluebookError as `states` does."""
-        found = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # llguidance works outside Python's lock
-            for start in range(0, len(rows), BLOCK):
-                block = rows[start : start + BLOCK]
-                # Numbered in the order of the rows, so that the same rows give the same numbers.
-                for row, masks in zip(block, pool.map(self._masks, block), strict=True):
-                    found.append(row._replace(states=self._numbered(masks)))
-        return found
+
+        def found() -> Iterator[Row]:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:  # llguidance works outside Python's lock
+                for start in range(0, len(rows), BLOCK):
+                    block = rows[start : start + BLOCK]
+                    # Numbered in the order of the rows, so that the same rows give the same numbers.
+                    for row, masks in zip(block, pool.map(self._masks, block), strict=True):
+                        yield row._replace(states=self._numbered(masks))
+
+        return Rows(found())
 
     def states(self, row: Row) -> list[int]:
         """The number of the mask for each token of the row's completion.

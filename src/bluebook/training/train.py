@@ -16,12 +16,11 @@ from pathlib import Path
 
 import msgspec
 import torch
-from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 from trl import SFTConfig
 
 from bluebook import artifacts
-from bluebook.errors import BluebookError, GateError, ParamsError
+from bluebook.errors import BluebookError, GateError
 from bluebook.families import Family, family_named
 from bluebook.models import (
     adapter_manifest,
@@ -33,7 +32,7 @@ from bluebook.models import (
 from bluebook.params import Local, TrainParams
 from bluebook.runs import Watch
 from bluebook.steps import step
-from bluebook.training import optimizers, preflight, survival
+from bluebook.training import optimizers, preflight, processes, survival
 from bluebook.training.batching import Collator
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
@@ -42,7 +41,7 @@ from bluebook.training.losses import Policy
 from bluebook.training.methods import packs, prepare_model, recomputes
 from bluebook.training.progress import Reporter
 from bluebook.training.regions import RegionLoss, region_names, weights
-from bluebook.training.rows import Row, read_rows, region_tokens
+from bluebook.training.rows import Row, Rows, read_rows, region_tokens
 from bluebook.training.survival import Keeper, Passed
 from bluebook.training.syntax import read_masks
 from bluebook.training.trackers import Tracker
@@ -119,7 +118,7 @@ def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Re
 def build_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Row],
+    rows: Rows,
     settings: TrainParams,
     *,
     seed: int,
@@ -128,18 +127,14 @@ def build_trainer(
     policy: Policy | None = None,
 ) -> Trainer:
     """A trainer on rows that are already encoded; it has not started."""
-    size = min(local.per_device_batch or settings.batch, settings.batch)
-    if settings.batch % size:
-        raise ParamsError(
-            f"local.yaml: per_device_batch {size} does not divide the batch of {settings.batch} examples"
-        )
+    size, portions = processes.share(settings.batch, local)
     placement = place(local)
     packed = packs(model, local)
     arguments = SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=size,
         per_device_eval_batch_size=size,
-        gradient_accumulation_steps=settings.batch // size,
+        gradient_accumulation_steps=portions,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
@@ -154,6 +149,7 @@ def build_trainer(
         bf16=placement.mixed,
         use_cpu=placement.device.type == "cpu",
         dataloader_pin_memory=placement.device.type == "cuda",
+        ddp_find_unused_parameters=False,
         seed=seed,
         data_seed=seed,
         logging_steps=LOG_EVERY,
@@ -167,15 +163,16 @@ def build_trainer(
         model=model,
         args=arguments,
         data_collator=Collator(tokenizer.pad_token_id, packed),
-        train_dataset=Dataset.from_list([row.features for row in rows]),
+        train_dataset=rows.features(),
         processing_class=tokenizer,
-        optimizers=(make_optimizer(model, settings), None),
         policy=policy,
     )
+    trainer.optimizer = make_optimizer(model, settings)  # given to the constructor, FSDP refuses it
     trainer.remove_callback(PrinterCallback)
-    untouched = [list(ids) for ids in trainer.train_dataset["input_ids"]] == [
-        row.prompt + row.completion for row in rows
-    ]
+    held = trainer.train_dataset["input_ids"]
+    untouched = len(held) == len(rows) and all(
+        ids == row.prompt + row.completion for ids, row in zip(held, rows, strict=True)
+    )
     if not untouched:
         raise BluebookError(
             "the trainer changed or dropped rows before training; this version of trl is not supported"
@@ -270,7 +267,9 @@ def train(
                 f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
             )
     with step("5.1", "Save weights, tokenizer and manifest"):
-        save(model, base, out, settings)
+        gathered = processes.whole_weights(keeper.trainer)
+        if processes.is_first():
+            save(model, base, out, settings, gathered)
     metrics = TrainMetrics(
         method=settings.method,
         rows=len(rows),
@@ -309,13 +308,20 @@ def measure(
     )
 
 
-def save(model: PreTrainedModel, base: Path, out: Path, settings: TrainParams) -> None:
-    """Weights as safetensors, the base's tokenizer files, and the manifest that ties them to the base."""
+def save(
+    model: PreTrainedModel,
+    base: Path,
+    out: Path,
+    settings: TrainParams,
+    gathered: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Weights (the model's own, or `gathered` from several processes) as safetensors, the base's tokenizer files,
+    and the manifest that ties them to the base."""
     if settings.method != "full":
         config = model.peft_config["default"]
         config.base_model_name_or_path = base_manifest(base).location  # a path of this machine helps nobody
         config.target_modules = sorted(config.target_modules)  # peft makes a set of them, in no fixed order
-    model.save_pretrained(out)
+    model.save_pretrained(out, state_dict=gathered)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty form
     # Of a whole model the config is the base's own: the trainer has switched its cache off and changed its
     # pad token.

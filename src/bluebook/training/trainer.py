@@ -9,7 +9,7 @@ from peft import PeftModel
 from trl import SFTTrainer
 
 from bluebook.errors import BluebookError
-from bluebook.training import losses
+from bluebook.training import losses, processes
 from bluebook.training.batching import LengthBatches, model_inputs
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
@@ -60,6 +60,15 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
             loss = loss * self.accelerator.num_processes
         return loss
 
+    def get_batch_samples(
+        self, epoch_iterator: Any, num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Any]:
+        """The portions of a step and the number of supervised tokens in them, in all processes."""
+        portions = [portion for _, portion in zip(range(num_batches), epoch_iterator, strict=False)]
+        if self.args.world_size > 1 and self.accelerator.gradient_state.end_of_dataloader:
+            processes.mask_repeated(portions, len(self.train_dataset), self.args.per_device_train_batch_size)
+        return portions, self._get_num_items_in_batch(portions, device)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what was measured since the last log: `token_loss`, `token_accuracy`, `penalty`, and by region `nll/…`
         and `accuracy/…` (no name may be another's beginning: trackers make folders of them)."""
@@ -75,6 +84,7 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBatches:
+        """Rows of a step are of similar length, and the same ones however many processes share them."""
         rows = self.train_dataset if train_dataset is None else train_dataset
         size = (
             self.args.per_device_train_batch_size
