@@ -27,7 +27,7 @@ from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
 from bluebook.training.losses import Policy
 from bluebook.training.methods import prepare_model
-from bluebook.training.rows import Row, read_rows
+from bluebook.training.rows import Row, Rows, read_rows
 from bluebook.training.train import build_trainer
 from bluebook.training.trainer import Trainer
 
@@ -201,14 +201,13 @@ class Ready:
         *,
         rows: int = 48,
         policy: Policy | None = None,
-        change: Callable[[list[Row]], list[Row]] = list,
+        change: Callable[[Sequence[Row]], Sequence[Row]] = list,
     ) -> None:
         self.family: Family = family_named(base_manifest(base).family)
         self.tokenizer = load_tokenizer(base)
         self.settings = settings
-        self.rows: Sequence[Row] = change(
-            read_rows(dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family)
-        )
+        found = read_rows(dataset(base, folder, rows=rows) / "train.jsonl", self.tokenizer, self.family)
+        self.rows = Rows(change(found))
         self.trainer: Trainer = build_trainer(
             prepare_model(base, settings, seed=7, local=LOCAL),
             self.tokenizer,

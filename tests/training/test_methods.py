@@ -28,7 +28,7 @@ PADDED = {"packing": False}
 CUDA = Local(device="cuda")
 PIN = {"optimizer": "adamw", "learning_rate": 0.003, "epochs": 3, "batch": 8}
 # Loss of the first step and of the last one, in nats a token, from weights drawn with a fixed seed.
-PINNED: dict[str, tuple[float, float]] = {"full": (5.987909, 3.26438), "lora": (5.987909, 4.915398)}
+PINNED: dict[str, tuple[float, float]] = {"full": (5.987909, 3.263995), "lora": (5.987909, 4.911132)}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from transformers.masking_utils import sdpa_mask
 from bluebook.errors import ParamsError
 
 NAME = "bluebook_packed"
+TOGETHER = 8  # examples that become rows of one padded block
 HALF = (torch.bfloat16, torch.float16)
 
 
@@ -86,7 +87,7 @@ def forward(  # noqa: PLR0917, as transformers calls it
         )  # fmt: skip
         return out.unsqueeze(0), None
     with torch.autocast(device, enabled=False):
-        out = _row_by_row(q, k, v, cu_seq_lens_q, max_length_q, dropout=dropout, scaling=scaling)
+        out = _row_by_row(q, k, v, cu_seq_lens_q, dropout=dropout, scaling=scaling)
     return out.unsqueeze(0).to(given), None
 
 
@@ -105,28 +106,34 @@ def _row_by_row(
     k: torch.Tensor,
     v: torch.Tensor,
     bounds: torch.Tensor,
-    longest: int,
     *,
     dropout: float,
     scaling: float | None,
 ) -> torch.Tensor:
-    lengths = bounds.diff()
-    held = torch.arange(longest, device=q.device) < lengths[:, None]
-    # Where each token of the row goes; a place that no token takes stays zero, to the right of all real ones,
-    # where causal attention never looks.
-    rows = [part.new_zeros(*held.shape, *part.shape[1:]) for part in (q, k, v)]
-    for row, part in zip(rows, (q, k, v), strict=True):
-        row[held] = part
-    out = scaled_dot_product_attention(
-        rows[0].transpose(1, 2),
-        rows[1].transpose(1, 2),
-        rows[2].transpose(1, 2),
-        dropout_p=dropout,
-        is_causal=True,
-        scale=scaling,
-        enable_gqa=q.shape[1] != k.shape[1],
-    )
-    return out.transpose(1, 2)[held]
+    """Some examples at a time, because they come longest first: the shorter ones need no pads to the longest."""
+    edges = bounds.tolist()
+    made = []
+    for first in range(0, len(edges) - 1, TOGETHER):
+        part = torch.tensor(edges[first : first + TOGETHER + 1], device=q.device)
+        lengths = part.diff()
+        held = torch.arange(int(lengths.max()), device=q.device) < lengths[:, None]
+        rows = []
+        for packed in (q, k, v):
+            # A place that no token takes stays zero, right of all real ones, where causal attention never looks.
+            row = packed.new_zeros(*held.shape, *packed.shape[1:])
+            row[held] = packed[edges[first] : edges[first] + int(lengths.sum())]
+            rows.append(row.transpose(1, 2))
+        out = scaled_dot_product_attention(
+            rows[0],
+            rows[1],
+            rows[2],
+            dropout_p=dropout,
+            is_causal=True,
+            scale=scaling,
+            enable_gqa=q.shape[1] != k.shape[1],
+        )
+        made.append(out.transpose(1, 2)[held])
+    return torch.cat(made)
 
 
 def mask(*, attention_mask: torch.Tensor | None = None, **others: Any) -> torch.Tensor | None:

