@@ -75,11 +75,13 @@ class StageParams(Struct, frozen=True):
     """One stage of a curriculum. What it does not say of rows fits every row."""
 
     name: str
+    epochs: Annotated[int, Meta(ge=1)]
     origin: list[Literal["record", "lesson", "generated"]] | None = None
     constructs: list[str] | None = None  # all constructs of a row are among these
     max_tokens: int | None = None  # of a row, prompt and completion together
-    epochs: Annotated[int, Meta(ge=1)]
-    replay: Annotated[float, Meta(ge=0, le=1)] = 0.0  # share of the earlier stages' rows that comes into each epoch
+    replay: Annotated[float, Meta(ge=0, le=1)] = (
+        0.0  # share of the earlier stages' rows that comes into each epoch
+    )
 
 
 class StopEarlyParams(Struct, frozen=True):
@@ -87,7 +89,9 @@ class StopEarlyParams(Struct, frozen=True):
 
     every: Annotated[int, Meta(ge=0)]  # steps; 0: no exam
     items: Annotated[int, Meta(ge=1)]
-    patience: Annotated[int, Meta(ge=1)]  # exams in a row that are no better than the best, then training stops
+    patience: Annotated[
+        int, Meta(ge=1)
+    ]  # exams in a row that are no better than the best, then training stops
     target: float  # quality at which training stops
 
 
@@ -103,6 +107,8 @@ class TrainParams(Struct, frozen=True):
     lora: LoraParams
     regions: dict[str, float]  # weight of a region's tokens in the loss; 1.0 where it is not named
     syntax_weight: float  # of the penalty on what the subject's grammar forbids; 0.0: none
+    curriculum: list[StageParams]  # in this order; empty: all rows, `epochs` times
+    stop_early: StopEarlyParams
 
 
 class ExamParams(Struct, frozen=True):

@@ -46,6 +46,10 @@ class StopEarly(msgspec.Struct, kw_only=True, frozen=True):
     quality: float
     why: Why
 
+    @property
+    def summary(self) -> str:
+        return f"the weights of step {self.best_step}, quality {self.quality}, of {self.measurements} measurements"
+
 
 def quality(reference: str, text: str) -> float:
     """How near `text` comes to `reference`, between 0 and 1 (the same text).
@@ -153,12 +157,15 @@ class Practice(TrainerCallback):  # type: ignore[misc]
         if state.global_step % self.settings.every and state.global_step < state.max_steps:
             return
         self.watch.phase("evaluation")
-        self.recorder.note_quality(state.global_step, self.exam.measure(self.trainer.model))
+        with torch.autocast(args.device.type, dtype=torch.bfloat16, enabled=args.bf16):
+            found = self.exam.measure(self.trainer.model)
+        self.recorder.note_quality(state.global_step, found)
         self.watch.phase("training")
         history = self.recorder.qualities()
         if best(history)[0] == state.global_step:
             self.kept = {
-                name: weight.detach().to("cpu", copy=True) for name, weight in trained(self.trainer.model).items()
+                name: weight.detach().to("cpu", copy=True)
+                for name, weight in trained(self.trainer.model).items()
             }
         control.should_log = True  # so that the quality has a loss beside it
         control.should_training_stop |= finished(history, self.settings) is not None
@@ -171,17 +178,11 @@ class Practice(TrainerCallback):  # type: ignore[misc]
     def load(self, folder: Path) -> None:
         self.kept = load_file(folder / BEST) if (folder / BEST).exists() else {}
 
-    def restore(self) -> None:
-        """Give the model the best weights."""
+    def end(self) -> StopEarly:
+        """Give the model the best weights, after training; which they are."""
         with torch.no_grad():
             for name, weight in trained(self.trainer.model).items():
                 weight.copy_(self.kept[name])
-
-    @property
-    def best_step(self) -> int:
-        return best(self.recorder.qualities())[0]
-
-    def outcome(self) -> StopEarly:
         history = self.recorder.qualities()
         step, found = best(history)
         return StopEarly(
@@ -197,10 +198,15 @@ def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def prepare(
+def exam_for(
     trainer: Any, validation: Sequence[Row], family: Family, settings: StopEarlyParams, batch: int
-) -> Exam:
-    """The exam for a trainer's model. Raises BluebookError where the processes each hold a part of the model."""
+) -> Exam | None:
+    """The exam for a trainer's model, where one is asked for; `batch` items are answered at once.
+
+    Raises BluebookError where the processes each hold a part of the model.
+    """
+    if not settings.every:
+        return None
     if str(trainer.accelerator.distributed_type) in {"DistributedType.FSDP", "DistributedType.DEEPSPEED"}:
         raise BluebookError(
             "train.stop_early: a model that is spread over processes cannot be asked during training; set every: 0"
