@@ -49,7 +49,7 @@ knowns = st.lists(
     min_size=1,
     max_size=60,
 )
-choices = st.builds(
+choices: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     origin=st.none() | st.lists(st.sampled_from(ORIGINS), min_size=1),
     max_tokens=st.none() | st.integers(1, 300),
@@ -242,11 +242,9 @@ def test_stages_are_trained_in_order_and_a_stop_changes_nothing(
     asked = [
         plan.order(epoch)[at : at + 8] for epoch in range(3) for at in range(0, len(plan.order(epoch)), 8)
     ]
-    of_row = {
-        row: at
-        for step, rows in zip(asked, seen.steps.values(), strict=True)
-        for at, row in zip(step, rows, strict=True)
-    }
+    of_row: dict[tuple[int, ...], int] = {}
+    for step, rows in zip(asked, seen.steps.values(), strict=True):
+        of_row |= dict(zip(rows, step, strict=True))
     assert len(of_row) == COUNT  # each row of the plan is one text, and every row was seen
     assert [[of_row[row] for row in rows] for rows in seen.steps.values()] == asked
 

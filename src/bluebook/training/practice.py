@@ -101,7 +101,7 @@ def choose(rows: Sequence[Row], count: int, room: int) -> list[Item]:
     `room` is how many tokens the model holds. Raises ParamsError where no row leaves room for its own answer.
     """
     order = sorted((hashlib.sha256(row.id.encode()).digest(), at) for at, row in enumerate(rows))
-    items = []
+    items: list[Item] = []
     for _, at in order:
         row = rows[at]
         limit = min(max(2 * len(row.completion), LEAST), room - len(row.prompt))
