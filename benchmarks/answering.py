@@ -22,7 +22,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from bluebook import params
-from bluebook.exams.answer import greedy
+from bluebook.generation import greedy
 
 STOP, PAD = 2, 0
 LIMIT = 96

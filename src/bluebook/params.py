@@ -7,10 +7,11 @@ An unknown, missing or mistyped key is an error that names it. DVC tracks each k
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from bluebook.errors import ParamsError
 
@@ -71,6 +72,30 @@ class LoraParams(Struct, frozen=True):
     targets: str | list[str]  # `all-linear` or module names
 
 
+class StageParams(Struct, frozen=True):
+    """One stage of a curriculum. What it does not say of rows fits every row."""
+
+    name: str
+    epochs: Annotated[int, Meta(ge=1)]
+    origin: list[Literal["record", "lesson", "generated"]] | None = None
+    constructs: list[str] | None = None  # all constructs of a row are among these
+    max_tokens: int | None = None  # of a row, prompt and completion together
+    replay: Annotated[float, Meta(ge=0, le=1)] = (
+        0.0  # share of the earlier stages' rows that comes into each epoch
+    )
+
+
+class StopEarlyParams(Struct, frozen=True):
+    """A small exam on validation rows during training; the weights of the best one are kept."""
+
+    every: Annotated[int, Meta(ge=0)]  # steps; 0: no exam
+    items: Annotated[int, Meta(ge=1)]
+    patience: Annotated[
+        int, Meta(ge=1)
+    ]  # exams in a row that are no better than the best, then training stops
+    target: float  # quality at which training stops
+
+
 class TrainParams(Struct, frozen=True):
     method: Literal["full", "lora", "qlora"]
     quantisation: Quantisation  # how qlora holds the frozen base; the other methods do not read it
@@ -84,6 +109,8 @@ class TrainParams(Struct, frozen=True):
     lora: LoraParams
     regions: dict[str, float]  # weight of a region's tokens in the loss; 1.0 where it is not named
     syntax_weight: float  # of the penalty on what the subject's grammar forbids; 0.0: none
+    curriculum: list[StageParams]  # in this order; empty: all rows, `epochs` times
+    stop_early: StopEarlyParams
 
 
 class ExamParams(Struct, frozen=True):

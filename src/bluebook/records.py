@@ -42,10 +42,13 @@ class Sample(msgspec.Struct, kw_only=True):
     changes: list[str]
 
 
+OriginKind = Literal["record", "lesson", "generated"]
+
+
 class Origin(msgspec.Struct, kw_only=True, frozen=True):
     """Where an example came from. Examples of one `group` never end on two sides of a split."""
 
-    kind: Literal["record", "lesson", "generated"]
+    kind: OriginKind
     ref: str
     group: str
 
@@ -89,13 +92,16 @@ class Region(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class DatasetRow(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`regions` are those of the completion's text, in order, none within another."""
+    """`regions` are those of the completion's text, in order, none within another. `origin` (of which kind the example
+    is) and `constructs` are the example's; null and empty in a file of an earlier version."""
 
     id: str
     prompt: list[Message]
     completion: list[Message]
     tokens: TokenCount
     regions: list[Region] = []
+    origin: OriginKind | None = None
+    constructs: list[str] = []
 
 
 class ExamItem(msgspec.Struct, kw_only=True, omit_defaults=True):

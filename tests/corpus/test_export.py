@@ -41,6 +41,11 @@ def test_rows_carry_contents_unchanged_and_count_what_training_sees(name: str) -
     assert (row.tokens.prompt, row.tokens.completion) == (len(encoded.prompt), len(encoded.completion))
 
 
+def test_rows_say_where_they_come_from_and_what_they_exercise() -> None:
+    row = exported(example("a", constructs=["d", "c"])).rows["train"][0]
+    assert (row.origin, row.constructs) == ("record", ["d", "c"])
+
+
 def test_a_row_over_the_budget_is_rejected_whole_and_by_name() -> None:
     fits = exported(example("a")).rows["train"][0].tokens
     budget = fits.prompt + fits.completion

@@ -21,9 +21,10 @@ from transformers import (
 )
 
 from bluebook.errors import BluebookError
-from bluebook.exams.answer import Candidate, answer, greedy, messages, reference_losses
+from bluebook.exams.answer import Candidate, answer, messages, reference_losses
 from bluebook.exams.partial import Partial
 from bluebook.families import encode_prompt, encode_row, family_named
+from bluebook.generation import greedy
 from bluebook.records import Answer, ExamItem
 from bluebook.steps import Step
 from tests.exams.conftest import exam

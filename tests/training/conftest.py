@@ -21,7 +21,7 @@ from transformers import (
 
 from bluebook.families import Family, encode_row, family_named
 from bluebook.models import base_manifest, load_tokenizer
-from bluebook.params import BaseParams, EmbeddedParams, Local, LoraParams, TrainParams
+from bluebook.params import BaseParams, EmbeddedParams, Local, LoraParams, StopEarlyParams, TrainParams
 from bluebook.records import DatasetRow, Example, Message, Origin, TokenCount, write_jsonl
 from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
@@ -47,6 +47,8 @@ SETTINGS = TrainParams(
     lora=LoraParams(rank=8, alpha=16, dropout=0.0, targets="all-linear"),
     regions={},
     syntax_weight=0.0,
+    curriculum=[],
+    stop_early=StopEarlyParams(every=0, items=32, patience=3, target=1.0),
 )
 LORA = {"method": "lora", "optimizer": "adamw", "learning_rate": 0.01}
 EMBEDDED = EmbeddedParams(
@@ -182,6 +184,8 @@ def dataset(base: Path, folder: Path, rows: int = 48, validation: int = 12) -> P
             prompt=prompt,
             completion=[Message(role="assistant", content=e.response)],
             tokens=TokenCount(prompt=len(encoded.prompt), completion=len(encoded.completion)),
+            origin=e.origin.kind,
+            constructs=e.constructs,
         )
 
     made = [row(e) for e in examples(rows + validation)]

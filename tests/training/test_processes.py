@@ -75,8 +75,8 @@ def alone(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.mark.parametrize(
     ("method", "portion", "sharded"),
-    [("full", 2, []), ("full", 2, ["fsdp"]), ("lora", 4, [])],
-    ids=["full", "sharded", "lora"],
+    [("full", 2, []), ("full", 2, ["fsdp"]), ("lora", 4, []), ("staged", 2, [])],
+    ids=["full", "sharded", "lora", "staged"],
 )
 def test_two_processes_train_what_one_does(  # noqa: PLR0917
     base: Path, data: Path, alone: Alone, tmp_path: Path, method: str, portion: int, sharded: list[str]
@@ -84,11 +84,13 @@ def test_two_processes_train_what_one_does(  # noqa: PLR0917
     one, expected = alone(method)
     two = tmp_path / "two"
     found = run(2, str(base), str(data), str(two), method, str(portion), *sharded)
-    assert [point.step for point in found] == [point.step for point in expected] == list(range(1, 7))
+    steps = 5 if method == "staged" else 6  # 13 rows and then all, or twice all
+    assert [point.step for point in found] == [point.step for point in expected] == list(range(1, steps + 1))
     for mine, theirs in zip(expected, found, strict=True):
         assert theirs.loss == pytest.approx(mine.loss, abs=1e-5)
         assert theirs.learning_rate == mine.learning_rate
         assert theirs.eval_loss == pytest.approx(mine.eval_loss, abs=1e-5)
+        assert theirs.quality == mine.quality
     ours, others = weights(one), weights(two)
     assert ours.keys() == others.keys()
     for name, weight in ours.items():

@@ -15,13 +15,19 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from bluebook.artifacts import write_json
+from bluebook.params import StageParams, StopEarlyParams
 from bluebook.training import losses, processes, train
 from tests.training.conftest import LOCAL, SETTINGS
 
 # Not Muon: it computes in bfloat16 and makes a difference in the seventh digit of a gradient one in the third digit
 # of a step. Summing in another order makes such differences, and so do several processes.
 ADAMW = msgspec.structs.replace(SETTINGS, optimizer="adamw", learning_rate=0.001, epochs=2)
-METHODS = {"full": ADAMW, "lora": msgspec.structs.replace(ADAMW, method="lora")}
+STAGED = msgspec.structs.replace(
+    ADAMW,
+    curriculum=[StageParams(name="short", epochs=1, max_tokens=37), StageParams(name="all", epochs=1)],
+    stop_early=StopEarlyParams(every=2, items=6, patience=9, target=1.0),
+)
+METHODS = {"full": ADAMW, "lora": msgspec.structs.replace(ADAMW, method="lora"), "staged": STAGED}
 
 
 def shard_on_cpus() -> None:

@@ -129,7 +129,15 @@ def _row(
                 f"{region.end} of a response of {len(example.response)}; regions are in order and do not overlap"
             )
         end = region.end
-    return DatasetRow(id=example.id, prompt=prompt, completion=[completion], tokens=tokens, regions=regions)
+    return DatasetRow(
+        id=example.id,
+        prompt=prompt,
+        completion=[completion],
+        tokens=tokens,
+        regions=regions,
+        origin=example.origin.kind,
+        constructs=example.constructs,
+    )
 
 
 def _plain(example: Example) -> Plain:

@@ -65,7 +65,12 @@ class Checkpoint(NamedTuple):
 def identify(dataset: Path, base: Path, settings: TrainParams, seed: int) -> Identity:
     """The identity of a run on these inputs, with the code as it is now."""
     package = Path(bluebook.__file__).parent
-    files = [*package.glob("training/*.py"), *package.glob("families/*"), package / "models.py"]
+    files = [
+        *package.glob("training/*.py"),
+        *package.glob("families/*"),
+        package / "models.py",
+        package / "generation.py",
+    ]
     code = "".join(
         f"{file.relative_to(package).as_posix()}\0{sha256(file)}\n"
         for file in sorted(files)

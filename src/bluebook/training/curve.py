@@ -26,7 +26,7 @@ class LossPoint(msgspec.Struct, kw_only=True):
 
     `objective` is what the optimiser lowered: `loss` with the weights of regions, plus the weighted syntax
     `penalty`. `regions` has a loss and an accuracy for each region, null for one without a token since the last
-    point.
+    point. `quality` is that of the practice exam after this step.
     """
 
     step: int
@@ -39,6 +39,7 @@ class LossPoint(msgspec.Struct, kw_only=True):
     regions: dict[str, float | None]
     grad_norm: float | None = None
     eval_loss: float | None = None
+    quality: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The point with its regions beside the rest and the same keys as every other: `dvc plots` draws only such
@@ -63,9 +64,20 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         control.should_log = True  # so that the validation loss has a training loss beside it
-        self.measured = validated(self.trainer, self.validation)
+        self.measure()
         if self.measured is not None:
             self.points.setdefault(state.global_step, {})["eval_loss"] = round(self.measured.loss, DIGITS)
+
+    def measure(self) -> None:
+        """Measure the weights as they are now."""
+        self.measured = validated(self.trainer, self.validation)
+
+    def note_quality(self, step: int, quality: float) -> None:
+        self.points.setdefault(step, {})["quality"] = quality
+
+    def qualities(self) -> list[tuple[int, float]]:
+        """Steps and what a practice exam found after them."""
+        return [(at, point["quality"]) for at, point in sorted(self.points.items()) if "quality" in point]
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any

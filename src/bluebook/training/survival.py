@@ -38,6 +38,7 @@ from bluebook.steps import Step
 from bluebook.training import processes
 from bluebook.training.checkpoints import KEPT, Checkpoint, Store
 from bluebook.training.control import StopRequest
+from bluebook.training.practice import Practice
 from bluebook.training.preflight import Findings
 
 PROGRESS = "progress.json"
@@ -71,6 +72,8 @@ class Recorder(Protocol):
     """What collects along the way. Everything that a later log point needs must be in `remember`."""
 
     measured: Any  # on the validation rows, last
+
+    def measure(self) -> None: ...
 
     def remember(self) -> dict[str, Any]: ...
 
@@ -116,6 +119,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         passed: Passed,
         stop: StopRequest,
         local: Local,
+        practice: Practice | None = None,
     ) -> None:
         self.trainer = trainer
         self.recorder = recorder
@@ -123,6 +127,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.passed = passed
         self.stop = stop
         self.local = local
+        self.practice = practice
         self.resumed: Checkpoint | None = None
         self.fitted: int | None = None
         self.saved_at = (0, time.monotonic())
@@ -143,6 +148,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
                 f"on with. Delete {self.store.folder} and start again"
             )
         self.recorder.recall(progress.recorder)
+        if self.practice is not None:
+            self.practice.load(self.resumed.folder)
         self.trainer._tr_loss.fill_(progress.loss_since_point)
         self.trainer._globalstep_last_logged = progress.last_point
 
@@ -165,11 +172,11 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.within_optimizer = False
         self.step_ended = RandomState.now()
         if not float(state.epoch).is_integer():  # else at the epoch's end, with what is measured there
-            control.should_save = self._due(state)
+            control.should_save = self._due(state, control)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.step_ended = RandomState.now()
-        control.should_save = self._due(state)
+        control.should_save = self._due(state, control)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._publish(state)
@@ -190,8 +197,9 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.trainer._save_checkpoint(self.trainer.model, None)
         return self._publish(self.trainer.state)
 
-    def _due(self, state: Any) -> bool:
-        if state.global_step >= state.max_steps:  # the result itself comes next
+    def _due(self, state: Any, control: Any) -> bool:
+        # The result itself comes next.
+        if state.global_step >= state.max_steps or control.should_training_stop:
             return False
         step, at = self.saved_at
         steps, seconds = self.local.checkpoint_steps, 60 * self.local.checkpoint_minutes
@@ -218,6 +226,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
             fitted=self.fitted,
         )
         artifacts.write_json(written / PROGRESS, progress)
+        if self.practice is not None:
+            self.practice.save(written)
         made = self.store.publish(written, state.global_step, state.max_steps)
         self.saved_at = (state.global_step, time.monotonic())
         return made
@@ -297,6 +307,8 @@ def train_to_end(
         keeper = keeper_for(trainer)
         keeper.resumed, keeper.fitted = resumed, fitted
         trainer.add_callback(keeper.recorder)
+        if keeper.practice is not None:
+            trainer.add_callback(keeper.practice)
         trainer.add_callback(keeper)
         size = trainer.args.per_device_train_batch_size
         try:

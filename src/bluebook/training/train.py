@@ -36,9 +36,11 @@ from bluebook.training import optimizers, preflight, processes, survival
 from bluebook.training.batching import Collator
 from bluebook.training.checkpoints import Store, identify
 from bluebook.training.control import StopRequest
+from bluebook.training.curriculum import Plan, StageOutcome, outcomes, read_plan
 from bluebook.training.curve import DIGITS, LOG_EVERY, LossPoint, Recorder, validated
 from bluebook.training.losses import Policy
 from bluebook.training.methods import packs, prepare_model, recomputes
+from bluebook.training.practice import Practice, StopEarly, exam_for
 from bluebook.training.progress import Reporter
 from bluebook.training.regions import RegionLoss, region_names, weights
 from bluebook.training.rows import Row, Rows, read_rows, region_tokens
@@ -58,7 +60,10 @@ TOKENIZER_FILES = (
 
 
 class TrainMetrics(msgspec.Struct, kw_only=True):
-    """`metrics/S/train.json`. Nothing here depends on the clock."""
+    """`metrics/S/train.json`. Nothing here depends on the clock.
+
+    What is said of the validation rows is said of the weights that were kept.
+    """
 
     method: str
     rows: int
@@ -74,6 +79,8 @@ class TrainMetrics(msgspec.Struct, kw_only=True):
     validation_penalty: float | None  # nats a token that the grammar's rules cost; 0 where it is not asked
     regions: dict[str, RegionLoss]  # of the validation rows, after the last step
     preflight: preflight.Findings
+    stages: list[StageOutcome]  # of the curriculum
+    stop_early: StopEarly | None  # null where no practice exam was asked for
 
 
 class Trained(msgspec.Struct, kw_only=True):
@@ -125,6 +132,7 @@ def build_trainer(
     local: Local,
     scratch: Path,
     policy: Policy | None = None,
+    plan: Plan | None = None,
 ) -> Trainer:
     """A trainer on rows that are already encoded; it has not started."""
     size, portions = processes.share(settings.batch, local)
@@ -166,6 +174,7 @@ def build_trainer(
         train_dataset=rows.features(),
         processing_class=tokenizer,
         policy=policy,
+        plan=plan,
     )
     trainer.optimizer = make_optimizer(model, settings)  # given to the constructor, FSDP refuses it
     trainer.remove_callback(PrinterCallback)
@@ -216,6 +225,7 @@ def train(
         names = region_names(dataset)
         rows = read_rows(dataset / "train.jsonl", tokenizer, family, names)
         validation = read_rows(dataset / "validation.jsonl", tokenizer, family, names)
+        plan = read_plan(dataset / "train.jsonl", settings, seed) if settings.curriculum else None
         policy = Policy(names, weights(settings.regions, names, region_tokens(rows, len(names))))
         running.note(f"{len(rows)} rows, {len(validation)} for validation")
     with tempfile.TemporaryDirectory() as scratch:
@@ -235,9 +245,11 @@ def train(
                 seed=seed,
                 scratch=store.staging,
                 policy=policy,
+                plan=plan,
             )
             survival.require_space(model, store, local)
             trainer = build(model, local=survival.fitting(local, resumed))
+            exam = exam_for(trainer, validation, family, settings.stop_early, local.answer_batch)
             passed = (
                 survival.read_progress(resumed).passed
                 if resumed
@@ -245,27 +257,32 @@ def train(
             )
             running.note(passed.summary if resumed is None else f"passed before {resumed.folder} was written")
         with step("4.2", f"Train: {settings.method}") as running:
+
+            def keeper_for(of: Trainer) -> Keeper:
+                recorder = watched(Recorder(of, validation, running), watch, trackers)
+                practice = Practice(of, recorder, exam, settings.stop_early, watch) if exam else None
+                return Keeper(
+                    of, recorder, store=store, passed=passed, stop=stop, local=local, practice=practice
+                )
+
             keeper = survival.train_to_end(
                 trainer,
                 with_size=lambda size: build(
                     model, local=msgspec.structs.replace(local, per_device_batch=size)
                 ),
-                keeper_for=lambda of: Keeper(
-                    of,
-                    watched(Recorder(of, validation, running), watch, trackers),
-                    store=store,
-                    passed=passed,
-                    stop=stop,
-                    local=local,
-                ),
+                keeper_for=keeper_for,
                 resumed=resumed,
                 batch=settings.batch,
                 running=running,
             )
-            curve, measured = keeper.recorder.curve(), keeper.recorder.measured
-            running.note(
-                f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {curve[-1].eval_loss}"
-            )
+            curve = keeper.recorder.curve()
+            stopped = None if keeper.practice is None else keeper.practice.end()
+            if stopped is not None and stopped.best_step < curve[-1].step:
+                keeper.recorder.measure()
+                running.say("NOTE", f"kept: {stopped.summary}")
+            measured = keeper.recorder.measured
+            after = None if measured is None else round(measured.loss, DIGITS)
+            running.note(f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {after}")
     with step("5.1", "Save weights, tokenizer and manifest"):
         gathered = processes.whole_weights(keeper.trainer)
         if processes.is_first():
@@ -277,14 +294,16 @@ def train(
         supervised_tokens=passed.findings.supervised_tokens,
         parameters_trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         steps=curve[-1].step,
-        epochs=settings.epochs,
+        epochs=curve[-1].epoch if plan or stopped else settings.epochs,
         train_loss=curve[-1].loss,
-        validation_loss=curve[-1].eval_loss,
+        validation_loss=after,
         base_validation_loss=passed.validation_loss,
         validation_accuracy=None if measured is None else round(measured.accuracy, DIGITS),
         validation_penalty=None if measured is None else round(measured.penalty, DIGITS),
         regions={} if measured is None else measured.rounded(DIGITS),
         preflight=passed.findings,
+        stages=[] if plan is None else outcomes(plan, [(point.step, point.loss) for point in curve]),
+        stop_early=stopped,
     )
     return Trained(metrics=metrics, curve=curve)
 

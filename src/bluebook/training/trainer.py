@@ -11,17 +11,21 @@ from trl import SFTTrainer
 from bluebook.errors import BluebookError
 from bluebook.training import losses, processes
 from bluebook.training.batching import StepOrder, model_inputs
+from bluebook.training.curriculum import Plan, StageBatches, Staged
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
 from bluebook.training.rows import IGNORED
 
 
-class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
+class Trainer(Metered, Staged, SFTTrainer):  # type: ignore[misc]
     """Lowers `losses.objective`. `tally` holds what was measured since the last log."""
 
-    def __init__(self, *args: Any, policy: Policy | None = None, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, policy: Policy | None = None, plan: Plan | None = None, **more: Any
+    ) -> None:
         super().__init__(*args, **more)
+        self.batches = None if plan is None else StageBatches(plan)
         self.policy = policy or Policy()
         device = self.args.device
         self.tally = Tally(self.policy.regions, device)
@@ -66,7 +70,8 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
         """The portions of a step and the number of supervised tokens in them, in all processes."""
         portions = [portion for _, portion in zip(range(num_batches), epoch_iterator, strict=False)]
         if self.args.world_size > 1 and self.accelerator.gradient_state.end_of_dataloader:
-            processes.mask_repeated(portions, len(self.train_dataset), self.args.per_device_train_batch_size)
+            rows = len(self.batches or self.train_dataset)
+            processes.mask_repeated(portions, rows, self.args.per_device_train_batch_size)
         return portions, self._get_num_items_in_batch(portions, device)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -83,8 +88,10 @@ class Trainer(Metered, SFTTrainer):  # type: ignore[misc]
             self.tally.clear()
         super().log(logs, start_time)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> StepOrder:
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepOrder | StageBatches:
         """A step has the same rows however many processes share them."""
+        if self.batches is not None:
+            return self.batches
         rows = self.train_dataset if train_dataset is None else train_dataset
         size = (
             self.args.per_device_train_batch_size

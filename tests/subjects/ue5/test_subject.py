@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluebook.errors import BluebookError, ParamsError
-from bluebook.params import ComposeParams, ExamParams, GateParams, LoraParams, SubjectParams, TrainParams
+from bluebook.params import (
+    ComposeParams,
+    ExamParams,
+    GateParams,
+    LoraParams,
+    StopEarlyParams,
+    SubjectParams,
+    TrainParams,
+)
 from bluebook.records import DatasetRow, Message, Outcome, TokenCount
 from bluebook.subjects.ue5 import create
 from bluebook.subjects.ue5.arranging import arrange, canonical
@@ -318,6 +326,8 @@ def settings_with(**ingest: object) -> SubjectParams:
         lora=LoraParams(rank=1, alpha=1, dropout=0, targets="all-linear"),
         regions={},
         syntax_weight=0.0,
+        curriculum=[],
+        stop_early=StopEarlyParams(every=0, items=32, patience=3, target=1.0),
     )
     return SubjectParams(
         raw="data/raw/ue5",
