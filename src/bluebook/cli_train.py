@@ -39,7 +39,7 @@ def stop(subject: SubjectName) -> None:
     print(f"asked process {process} to stop; waiting for its step to end", file=sys.stderr)
     wait_until_ended(subject)
     if (saved := newest(ROOT / subject)) is None:
-        print(f"{subject}: ended; there is nothing to go on from")
+        print(f"{subject}: ended before its first step or at its very end; nothing is left to go on from")
     else:
         print(
             f"{subject}: saved after step {saved.step} of {saved.steps}; `bluebook train resume {subject}` goes on"
