@@ -26,8 +26,8 @@ from transformers import PreTrainedTokenizerFast
 
 from bluebook.families import encode_row, family_named
 from bluebook.records import DatasetRow, Message, TokenCount, write_jsonl
-from bluebook.training.rows import read_rows
-from bluebook.training.trainer import Collator
+from bluebook.training.batching import Collator
+from bluebook.training.rows import features, read_rows
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 BATCH = 32
@@ -98,12 +98,12 @@ def measure(path: Path, tokenizer: Path) -> dict[str, Any]:
     began = time.perf_counter()
     rows = read_rows(path, known, family)
     loaded = time.perf_counter()
-    features = rows.features()
+    dataset = features(rows)
     ready = time.perf_counter()
     collate = Collator(known.pad_token_id)
     tokens = 0
-    for start in range(0, len(features), BATCH):
-        part = features[start : start + BATCH]
+    for start in range(0, len(dataset), BATCH):
+        part = dataset[start : start + BATCH]
         examples = [dict(zip(part, values, strict=True)) for values in zip(*part.values(), strict=True)]
         tokens += int(collate(examples)["attention_mask"].sum())
     ended = time.perf_counter()

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from bluebook import params
 from bluebook.cards import Card, Seen, SmiCard
+from bluebook.doctor import computing
 from bluebook.doctor.computing import judged
 from bluebook.doctor.findings import Finding
 from bluebook.doctor.graphics import device_of, graphics, machine
 from bluebook.doctor.trials import TRIALS, Trial
 from bluebook.params import Local
+from bluebook.training import quantisation
 from tests.test_cards import GIB, card
 
 CPU = Seen(torch="2.13.0+cpu", cuda=None, hip=None, architectures=[], cards=[])
@@ -122,3 +127,25 @@ def test_failed_trials(failing: set[str], expected: list[tuple[str, str]]) -> No
 
 def test_bfloat16_blocks_where_it_is_asked_for() -> None:
     assert judgement({"bfloat16"}, dtype="bfloat16") == [("bf16", "blocks")]
+
+
+def quantised(works: bool, method: str) -> list[tuple[str, str]]:
+    """What is found for nf4 where a subject's method is `method`, and the card does or does not take it."""
+    whole = params.load(Path(__file__).parents[2] / "params.yaml")
+    name, subject = next(iter(whole.subjects.items()))
+    train = msgspec.structs.replace(subject.train, method=method, quantisation="nf4")
+    changed = msgspec.structs.replace(whole, subjects={name: msgspec.structs.replace(subject, train=train)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantisation, "trial", lambda *_: quantisation.Trial(works, "planted"))
+        return [(f.probe, f.level) for f in computing.quantisation("nf4", "cuda:0", changed)]
+
+
+def test_quantisation_blocks_only_who_wants_it() -> None:
+    assert quantised(True, "qlora") == [("nf4", "fine")]
+    assert quantised(False, "qlora") == [("nf4", "blocks")]
+    assert quantised(False, "lora") == [("nf4", "note")]
+
+
+def test_a_quantisation_trial_that_hangs_is_a_finding() -> None:
+    [found] = computing.quantisation("int8", "cpu", None, seconds=0.05)
+    assert found.level == "note" and "no answer" in found.found

@@ -121,7 +121,7 @@ def test_outputs_that_the_cache_lost_or_damaged(root: Path) -> None:
 def test_broken_params_block_and_name_the_key(root: Path) -> None:
     params = (root / "params.yaml").read_text()
     for broken, key in (
-        (params.replace("seed: 7", "sead: 7"), "sead"),
+        (params.replace("\nseed: ", "\nsead: "), "sead"),
         (params.replace("max_tokens: 1024", "max_tokens: many"), "max_tokens"),
         (params.replace("      max_sentences: 3\n", ""), "max_sentences"),  # typed by the subject
         (params.replace("  persona:", "  nobody:"), "nobody"),

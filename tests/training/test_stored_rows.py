@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluebook.training import rows as module
-from bluebook.training.rows import Row, Rows
+from bluebook.training.rows import Row, Rows, features
 
 tokens = st.lists(st.integers(0, 200_000), max_size=5)
 made = st.lists(
@@ -53,6 +53,6 @@ def test_features_are_those_of_each_row() -> None:
     given = [
         Row(str(n), [n, n + 1], [7] * n, "x", regions=[1] * n, injected=[n % 2 == 0] * n) for n in range(1, 8)
     ]
-    features = Rows(given).features()
-    assert len(features) == len(given)
-    assert [dict(found) for found in features] == [row.features for row in given]
+    found = features(Rows(given))
+    assert len(found) == len(given)
+    assert [dict(one) for one in found] == [row.features for row in given]

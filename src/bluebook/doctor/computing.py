@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from bluebook.doctor import trials
 from bluebook.doctor.findings import Finding, blocks, fine, note, warning
 from bluebook.doctor.trials import Trial
-from bluebook.params import Local
+from bluebook.params import Local, Params, Quantisation
+
+SECONDS = 90.0  # for a trial of quantisation; a card's libraries are loaded from a cold disk
 
 
 def computing(device: str, local: Local | None, limit: float = trials.LIMIT) -> list[Finding]:
@@ -50,3 +52,24 @@ def judged(outcomes: Sequence[Trial], device: str, local: Local | None) -> list[
         advice = "torch's own kernels are used; `pip uninstall flash-attn`, or build it for this torch"
         findings.append(warning("attention", f"flash-attn is installed and fails: {package.detail}", advice))
     return findings
+
+
+def quantisation(
+    kind: Quantisation, device: str, params: Params | None, seconds: float = SECONDS
+) -> list[Finding]:
+    """Whether `nf4` or `int8` trains on `device`; it blocks where a subject is to be trained with it."""
+    from bluebook.training.quantisation import trial  # imports torch
+
+    found = trial(kind, device.partition(":")[0], seconds)
+    if found.works:
+        return [fine(kind, found.detail)]
+    said = f"does not work on {device}: {found.detail}"
+    users = [
+        name
+        for name, subject in (params.subjects.items() if params is not None else ())
+        if subject.train.method == "qlora" and subject.train.quantisation == kind
+    ]
+    if users:
+        advice = "set another `quantisation`, or `method: lora`, in params.yaml"
+        return [blocks(kind, f"{said}; {', '.join(users)} asks for it", advice)]
+    return [note(kind, said, "train with `method: lora`, which needs no quantisation")]

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 from bluebook import cards
 from bluebook.doctor import computing, disk, graphics, packages, remote, repository
 from bluebook.doctor.findings import Finding
-from bluebook.params import Local
+from bluebook.params import Local, Quantisation
 
 
 def examine(root: Path) -> Iterator[Finding]:
@@ -22,7 +23,7 @@ def examine(root: Path) -> Iterator[Finding]:
     with ThreadPoolExecutor(4) as pool:  # threads that wait for child processes
         looking = pool.submit(cards.seen)
         storage = pool.submit(remote.remote, root)
-        settings, _, local = repository.settings(root)
+        settings, params, local = repository.settings(root)
         yield from settings
         yield from repository.git(root)
         yield from repository.dvc(root)
@@ -39,6 +40,8 @@ def examine(root: Path) -> Iterator[Finding]:
             return  # there is nothing to try on
         device = graphics.device_of(seen, asked)
         trials = [pool.submit(computing.computing, device, local)]
+        for kind in get_args(Quantisation):
+            trials.append(pool.submit(computing.quantisation, kind, device, params))
         for trial in trials:
             yield from trial.result()
 

@@ -116,14 +116,15 @@ class Rows(Sequence[Row]):
     def _read(self, part: int, start: int, count: int) -> list[Row]:
         return [Row(**values) for values in self._file.get_batch(part).slice(start, count).to_pylist()]
 
-    def features(self) -> Dataset:
-        """What the trainer takes: `Row.features` of each row, in a file of the same kind."""
-        with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
-            with ArrowWriter(path=file.name, writer_batch_size=PART) as writer:
-                for row in self:
-                    writer.write(row.features)
-                writer.finalize()
-            return Dataset.from_file(file.name)
+
+def features(rows: Iterable[Row]) -> Dataset:
+    """What the trainer takes: `Row.features` of each row, in a file of the same kind as that of `Rows`."""
+    with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
+        with ArrowWriter(path=file.name, writer_batch_size=PART) as writer:
+            for row in rows:
+                writer.write(row.features)
+            writer.finalize()
+        return Dataset.from_file(file.name)
 
 
 def read_rows(

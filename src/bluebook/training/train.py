@@ -43,7 +43,7 @@ from bluebook.training.methods import packs, prepare_model, recomputes
 from bluebook.training.practice import Practice, StopEarly, exam_for
 from bluebook.training.progress import Reporter
 from bluebook.training.regions import RegionLoss, region_names, weights
-from bluebook.training.rows import Row, Rows, read_rows, region_tokens
+from bluebook.training.rows import Row, features, read_rows, region_tokens
 from bluebook.training.survival import Keeper, Passed
 from bluebook.training.syntax import read_masks
 from bluebook.training.trackers import Tracker
@@ -125,7 +125,7 @@ def watched(recorder: Recorder, watch: Watch, trackers: Sequence[Tracker]) -> Re
 def build_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Rows,
+    rows: Sequence[Row],
     settings: TrainParams,
     *,
     seed: int,
@@ -171,7 +171,7 @@ def build_trainer(
         model=model,
         args=arguments,
         data_collator=Collator(tokenizer.pad_token_id, packed),
-        train_dataset=rows.features(),
+        train_dataset=features(rows),
         processing_class=tokenizer,
         policy=policy,
         plan=plan,
