@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -31,7 +32,7 @@ from bluebook.models import (
 )
 from bluebook.params import Local, TrainParams
 from bluebook.runs import Watch
-from bluebook.steps import step
+from bluebook.steps import Step, step
 from bluebook.training import optimizers, preflight, processes, survival
 from bluebook.training.batching import Collator
 from bluebook.training.checkpoints import Store, identify
@@ -222,44 +223,45 @@ def train(
     watch = watch or Watch(None, "")
     family, tokenizer = family_named(base_manifest(base).family), load_tokenizer(base)
     with step("2.1", f"Read {dataset}") as running:
-        names = region_names(dataset)
-        rows = read_rows(dataset / "train.jsonl", tokenizer, family, names)
-        validation = read_rows(dataset / "validation.jsonl", tokenizer, family, names)
-        plan = read_plan(dataset / "train.jsonl", settings, seed) if settings.curriculum else None
-        policy = Policy(names, weights(settings.regions, names, region_tokens(rows, len(names))))
-        running.note(f"{len(rows)} rows, {len(validation)} for validation")
+        data = read_data(dataset, tokenizer, family, settings, seed)
+        running.note(f"{len(data.rows)} rows, {len(data.validation)} for validation")
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(checkpoints or Path(scratch), identify(dataset, base, settings, seed))
         resumed = store.open()
         with step("4.1", "Preflight") as running:
             model = prepare_model(base, settings, seed=seed, local=local)
             if settings.syntax_weight:
-                masks = read_masks(dataset, tokenizer, family, model.get_input_embeddings().num_embeddings)
-                rows, validation = masks.annotated(rows), masks.annotated(validation)
-                policy = replace(policy, syntax_weight=settings.syntax_weight, allowed=masks.table())
+                data = masked(
+                    data,
+                    dataset,
+                    model=model,
+                    tokenizer=tokenizer,
+                    family=family,
+                    weight=settings.syntax_weight,
+                )
             build = partial(
                 build_trainer,
                 tokenizer=tokenizer,
-                rows=rows,
+                rows=data.rows,
                 settings=settings,
                 seed=seed,
                 scratch=store.staging,
-                policy=policy,
-                plan=plan,
+                policy=data.policy,
+                plan=data.plan,
             )
             survival.require_space(model, store, local)
             trainer = build(model, local=survival.fitting(local, resumed))
-            exam = exam_for(trainer, validation, family, settings.stop_early, local.answer_batch)
+            exam = exam_for(trainer, data.validation, family, settings.stop_early, local.answer_batch)
             passed = (
                 survival.read_progress(resumed).passed
                 if resumed
-                else measure(trainer, rows, validation, tokenizer=tokenizer, family=family, settings=settings)
+                else measure(trainer, data, tokenizer=tokenizer, family=family, settings=settings)
             )
             running.note(passed.summary if resumed is None else f"passed before {resumed.folder} was written")
         with step("4.2", f"Train: {settings.method}") as running:
 
             def keeper_for(of: Trainer) -> Keeper:
-                recorder = watched(Recorder(of, validation, running), watch, trackers)
+                recorder = watched(Recorder(of, data.validation, running), watch, trackers)
                 practice = Practice(of, recorder, exam, settings.stop_early, watch) if exam else None
                 return Keeper(
                     of, recorder, store=store, passed=passed, stop=stop, local=local, practice=practice
@@ -275,26 +277,75 @@ def train(
                 batch=settings.batch,
                 running=running,
             )
-            curve = keeper.recorder.curve()
-            stopped = None if keeper.practice is None else keeper.practice.end()
-            if stopped is not None and stopped.best_step < curve[-1].step:
-                keeper.recorder.measure()
-                running.say("NOTE", f"kept: {stopped.summary}")
-            measured = keeper.recorder.measured
-            after = None if measured is None else round(measured.loss, DIGITS)
-            running.note(f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {after}")
+            metrics = summarised(keeper, data, passed, settings, running)
     with step("5.1", "Save weights, tokenizer and manifest"):
         gathered = processes.whole_weights(keeper.trainer)
         if processes.is_first():
             save(model, base, out, settings, gathered)
-    metrics = TrainMetrics(
+    return Trained(metrics=metrics, curve=keeper.recorder.curve())
+
+
+class Data(NamedTuple):
+    """What a run learns from, and how: the order of its rows, and what its loss is made of."""
+
+    rows: Sequence[Row]
+    validation: Sequence[Row]
+    plan: Plan | None
+    policy: Policy
+
+
+def read_data(
+    dataset: Path, tokenizer: PreTrainedTokenizerBase, family: Family, settings: TrainParams, seed: int
+) -> Data:
+    names = region_names(dataset)
+    rows = read_rows(dataset / "train.jsonl", tokenizer, family, names)
+    return Data(
+        rows=rows,
+        validation=read_rows(dataset / "validation.jsonl", tokenizer, family, names),
+        plan=read_plan(dataset / "train.jsonl", settings, seed) if settings.curriculum else None,
+        policy=Policy(names, weights(settings.regions, names, region_tokens(rows, len(names)))),
+    )
+
+
+def masked(
+    data: Data,
+    dataset: Path,
+    *,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    family: Family,
+    weight: float,
+) -> Data:
+    """The same with what the subject's grammar allows at each position, and the weight of what it forbids."""
+    masks = read_masks(dataset, tokenizer, family, model.get_input_embeddings().num_embeddings)
+    return data._replace(
+        rows=masks.annotated(data.rows),
+        validation=masks.annotated(data.validation),
+        policy=replace(data.policy, syntax_weight=weight, allowed=masks.table()),
+    )
+
+
+def summarised(
+    keeper: Keeper, data: Data, passed: Passed, settings: TrainParams, running: Step
+) -> TrainMetrics:
+    """What the run came to, with the best weights of its practice exams in place where there were any."""
+    recorder, model = keeper.recorder, keeper.trainer.model
+    curve = recorder.curve()
+    stopped = None if keeper.practice is None else keeper.practice.end()
+    if stopped is not None and stopped.best_step < curve[-1].step:
+        recorder.measure()
+        running.say("NOTE", f"kept: {stopped.summary}")
+    measured = recorder.measured
+    after = None if measured is None else round(measured.loss, DIGITS)
+    running.note(f"loss {curve[-1].loss}, validation {passed.validation_loss} -> {after}")
+    return TrainMetrics(
         method=settings.method,
-        rows=len(rows),
-        validation_rows=len(validation),
+        rows=len(data.rows),
+        validation_rows=len(data.validation),
         supervised_tokens=passed.findings.supervised_tokens,
         parameters_trained=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         steps=curve[-1].step,
-        epochs=curve[-1].epoch if plan or stopped else settings.epochs,
+        epochs=curve[-1].epoch if data.plan or stopped else settings.epochs,
         train_loss=curve[-1].loss,
         validation_loss=after,
         base_validation_loss=passed.validation_loss,
@@ -302,16 +353,16 @@ def train(
         validation_penalty=None if measured is None else round(measured.penalty, DIGITS),
         regions={} if measured is None else measured.rounded(DIGITS),
         preflight=passed.findings,
-        stages=[] if plan is None else outcomes(plan, [(point.step, point.loss) for point in curve]),
+        stages=[]
+        if data.plan is None
+        else outcomes(data.plan, [(point.step, point.loss) for point in curve]),
         stop_early=stopped,
     )
-    return Trained(metrics=metrics, curve=curve)
 
 
 def measure(
     trainer: Trainer,
-    rows: Sequence[Row],
-    validation: Sequence[Row],
+    data: Data,
     *,
     tokenizer: PreTrainedTokenizerBase,
     family: Family,
@@ -320,9 +371,9 @@ def measure(
     """What is known before the first step: the preflight's findings, and the base's own validation loss."""
     optimizer = partial(make_optimizer, settings=settings)
     return Passed(
-        findings=preflight.run(trainer, rows, tokenizer, family, optimizer),
+        findings=preflight.run(trainer, data.rows, tokenizer, family, optimizer),
         validation_loss=None
-        if (found := validated(trainer, validation)) is None
+        if (found := validated(trainer, data.validation)) is None
         else round(found.loss, DIGITS),
     )
 
