@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from bluebook.errors import ParamsError, PreflightError
-from bluebook.exams.answer import greedy
+from bluebook.generation import greedy
 from bluebook.models import load_base
 from bluebook.params import Local
 from bluebook.training import attention, preflight

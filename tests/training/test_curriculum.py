@@ -16,7 +16,7 @@ from bluebook import artifacts, params
 from bluebook.errors import DataError, ParamsError, Stopped
 from bluebook.params import StageParams
 from bluebook.records import DatasetRow, read_jsonl, write_jsonl
-from bluebook.training.batching import epoch_order
+from bluebook.training.batching import epoch_order, split
 from bluebook.training.control import StopRequest
 from bluebook.training.curriculum import Known, Plan, StageBatches, make_plan, outcomes, read_plan
 from bluebook.training.train import Trained, train
@@ -222,10 +222,8 @@ class Seen:
 
         def training_step(trainer: Trainer, model: Any, inputs: Any, *more: Any) -> Any:
             at = trainer.state.global_step + 1
-            rows = zip(inputs["input_ids"].tolist(), inputs["attention_mask"].tolist(), strict=True)
-            self.steps.setdefault(at, []).extend(
-                tuple(token for token, real in zip(*row, strict=True) if real) for row in rows
-            )
+            rows = [tuple(features["input_ids"].tolist()) for features, _ in split(inputs)]
+            self.steps.setdefault(at, []).extend(rows)
             self.request.requested |= at == stop_within
             return whole(trainer, model, inputs, *more)
 
