@@ -29,6 +29,7 @@ SMALL = {
             "steps": 30,
         }
     },
+    "compose": {"generated": 40},
     "train": {"epochs": 1},
     "exam": {"max_items": 8, "max_new_tokens": 24},
 }
@@ -97,14 +98,9 @@ def make_checkout(path: Path) -> Checkout:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
     checkout = Checkout(path)
-    small = {**SMALL}
     subjects = yaml.safe_load((path / "params.yaml").read_text())["subjects"]
-    checkout.edit_params(
-        {
-            "base": small["base"],
-            "subjects": {name: {"train": small["train"], "exam": small["exam"]} for name in subjects},
-        }
-    )
+    each = {key: SMALL[key] for key in ("compose", "train", "exam")}
+    checkout.edit_params({"base": SMALL["base"], "subjects": dict.fromkeys(subjects, each)})
     for command in (
         ("git", "init", "--quiet"),
         ("git", "config", "user.name", "Test"),
