@@ -24,7 +24,13 @@ class Trainer(Metered, Staged, SFTTrainer):  # type: ignore[misc]
     def __init__(
         self, *args: Any, policy: Policy | None = None, plan: Plan | None = None, **more: Any
     ) -> None:
+        trained = [(weight, weight.data) for weight in more["model"].parameters() if weight.requires_grad]
         super().__init__(*args, **more)
+        for weight, given in trained:
+            if weight.dtype != given.dtype:
+                weight.data = (
+                    given  # TRL rounds adapters on a quantised base to bfloat16, where small steps vanish
+                )
         self.batches = None if plan is None else StageBatches(plan)
         self.policy = policy or Policy()
         device = self.args.device
