@@ -34,6 +34,7 @@ def main(name: str) -> None:
         Path("models/base"),
     )
     checkpoints = ROOT / name
+    store = Store(checkpoints, identify(dataset, base, mine, settings.seed))  # named before code may change
     with step("2.0", f"The gate's pass-file {pass_file}"):
         require_pass(pass_file, name, dataset)
     with (
@@ -70,7 +71,7 @@ def main(name: str) -> None:
         write_json(Path(f"metrics/{name}/loss.json"), [point.row() for point in trained.curve])
         write_json(Path(f"metrics/{name}/train.json"), trained.metrics)
         if alone:
-            Store(checkpoints, identify(dataset, base, mine, settings.seed)).discard()
+            store.discard()
 
 
 @contextmanager

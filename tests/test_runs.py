@@ -357,3 +357,16 @@ def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines(
     assert "3/3" in told and "loss 1.25" in told
     assert told.rstrip().splitlines()[-1].endswith("COMPLETE: Train (0:00:00)")
     assert isinstance(running, Step)
+
+
+def test_an_account_that_cannot_be_read_stops_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_path("ship").parent.mkdir(parents=True)
+    run_path("ship").write_text('{"subject": "ship"}')
+    with watching("ship", Local()):
+        pass
+    assert "ship" in capsys.readouterr().err
+    found = read_run(run_path("ship"))
+    assert found is not None and found.subject == "ship"

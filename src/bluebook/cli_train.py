@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -32,13 +35,14 @@ def stop(subject: SubjectName) -> None:
     from bluebook.training.checkpoints import ROOT, newest
     from bluebook.training.control import request_stop, wait_until_ended
 
+    asked = time.time()
     process = request_stop(subject)
     if process is None:
         print(f"{subject} is not being trained", file=sys.stderr)
         raise typer.Exit(1)
     print(f"asked process {process} to stop; waiting for its step to end", file=sys.stderr)
     wait_until_ended(subject)
-    if (saved := newest(ROOT / subject)) is None:
+    if (saved := newest(ROOT / subject, since=asked)) is None:
         print(f"{subject}: ended before its first step or at its very end; nothing is left to go on from")
     else:
         print(
@@ -53,13 +57,22 @@ def resume(subject: SubjectName) -> None:
     bluebook train resume persona
     """
     from bluebook.training.checkpoints import ROOT, newest
+    from bluebook.training.control import request_stop
 
     if (saved := newest(ROOT / subject)) is None:
         print(f"{subject}: no checkpoint; what is not up to date begins anew", file=sys.stderr)
     else:
-        print(f"{subject}: last saved after step {saved.step} of {saved.steps}", file=sys.stderr)
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro", f"train@{subject}"], check=False)
-    raise typer.Exit(0 if done.returncode == 0 else 1)
+        print(
+            f"{subject}: last saved after step {saved.step} of {saved.steps}; used if nothing that decides the result "
+            f"has changed",
+            file=sys.stderr,
+        )
+    running = subprocess.Popen([sys.executable, "-m", "dvc", "repro", f"train@{subject}"])
+    signal.signal(signal.SIGTERM, lambda *_: request_stop(subject))
+    while running.poll() is None:
+        with suppress(KeyboardInterrupt):  # the training got it as well, and is saving
+            running.wait()
+    raise typer.Exit(0 if running.returncode == 0 else 1)
 
 
 @app.command()

@@ -157,6 +157,15 @@ def alive(run: Run) -> bool | None:
         return False
 
 
+def _earlier(file: Path) -> Run | None:
+    """The last run's account, where it can be read: what another version wrote must not stop this run."""
+    try:
+        return read_run(file)
+    except DataError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return None
+
+
 class Watch:
     """Keeps a run's account. Made by `watching`; every method may be called from any thread."""
 
@@ -175,7 +184,7 @@ class Watch:
         self.kill_stalled = kill_stalled
         self._clock, self._timer, self._kill = clock, timer, kill
         self._lock = threading.RLock()
-        earlier = read_run(file) if file is not None else None
+        earlier = None if file is None else _earlier(file)
         now = clock()
         self.run = Run(
             subject=subject,

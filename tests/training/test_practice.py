@@ -105,6 +105,21 @@ class TestExam:
         cut = whole._replace(items=[item._replace(limit=1) for item in whole.items])
         assert cut.measure(ready.trainer.model) == 0.0 < whole.measure(ready.trainer.model)
 
+    def test_items_that_do_not_fit_are_asked_fewer_at_once(
+        self, ready: Ready, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        exam = Exam(choose(ready.rows, 6, 128), ready.tokenizer, ready.family, 6)
+        model = ready.trainer.model
+        plain, ordinary = exam._replace(batch=1).measure(model), model.forward
+
+        def small(*args: Any, input_ids: torch.Tensor, **more: Any) -> Any:
+            if len(input_ids) > 2:
+                raise torch.OutOfMemoryError("planted")
+            return ordinary(*args, input_ids=input_ids, **more)
+
+        monkeypatch.setattr(model, "forward", small)
+        assert exam.measure(model) == pytest.approx(plain, abs=1e-3)
+
 
 ROWS = 36
 PRACTISED = msgspec.structs.replace(SETTINGS, stop_early=settings())

@@ -374,3 +374,19 @@ def test_a_disk_that_fills_up_while_saving_is_told_with_its_path(
     monkeypatch.setattr(torch, "save", save)
     with pytest.raises(BluebookError, match=r"checkpoints.*: the disk is full.*are needed"):
         run(base, tmp_path)
+
+
+def test_checkpoints_that_are_there_are_paid_for(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk with room for one more checkpoint is enough to go on where two lie already."""
+    model, local = torch.nn.Linear(1000, 250), msgspec.structs.replace(LOCAL, checkpoint_steps=1)
+    needed = survival.checkpoint_bytes(model)
+    free = shutil.disk_usage(tmp_path)._replace(free=int(1.5 * needed))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    store = Store(tmp_path, identify(dataset(base, tmp_path / "data"), base, SETTINGS, 7))
+    with pytest.raises(BluebookError, match="the disk is full"):
+        survival.require_space(model, store, local)
+    for step in (1, 2):
+        (store.folder / f"step-{step}").mkdir(parents=True)
+    survival.require_space(model, store, local)

@@ -104,7 +104,7 @@ class Store:
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(parents=True)
         self._name_others()
-        for folder in self._written():
+        for folder in self.written():
             try:
                 return Checkpoint(folder, read_manifest(folder))
             except ValueError as damage:
@@ -131,7 +131,7 @@ class Store:
             shutil.rmtree(final)
         written.rename(final)
         _to_disk(self.folder)
-        for old in self._written()[KEPT:]:
+        for old in self.written()[KEPT:]:
             shutil.rmtree(old)
         return Checkpoint(final, manifest)
 
@@ -141,7 +141,7 @@ class Store:
         if self.root.is_dir() and not any(self.root.iterdir()):
             self.root.rmdir()
 
-    def _written(self) -> list[Path]:
+    def written(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
     def _name_others(self) -> None:
@@ -171,10 +171,13 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def newest(root: Path) -> Manifest | None:
-    """The latest whole checkpoint below a subject's folder, of whichever run wrote last; for telling people."""
+def newest(root: Path, since: float = 0.0) -> Manifest | None:
+    """The latest whole checkpoint below a subject's folder, of whichever run wrote last, `since` a time in seconds;
+    for telling people."""
     found = sorted(root.glob("*/step-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in found:
+        if folder.stat().st_mtime < since:
+            break
         try:
             return read_manifest(folder)
         except ValueError:

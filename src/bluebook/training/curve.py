@@ -59,6 +59,9 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self.last: float | None = None
         self.measured: Measured | None = None  # on the validation rows, last
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.running.begun_at = state.global_step  # of a run that goes on, what cost no time here
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.running.progress(state.global_step, state.max_steps, self.last)
 

@@ -80,8 +80,19 @@ class Exam(NamedTuple):
     def measure(self, model: PreTrainedModel) -> float:
         """The mean quality of the model's answers; an answer that does not end counts as 0.
 
-        Draws no random number and leaves the model in the mode it was in.
+        Draws no random number and leaves the model in the mode it was in. Asks half as many at once for as long as
+        they do not fit the device.
         """
+        batch = self.batch
+        while True:
+            try:
+                return self._replace(batch=batch)._measure(model)
+            except (RuntimeError, BluebookError) as error:
+                if batch == 1 or not isinstance(error.__cause__ or error, torch.OutOfMemoryError):
+                    raise
+            batch = -(-batch // 2)
+
+    def _measure(self, model: PreTrainedModel) -> float:
         was_training, stop = model.training, stop_id(self.tokenizer, self.family)
         model.eval()
         total = 0.0

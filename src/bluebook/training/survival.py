@@ -162,14 +162,19 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self.epoch_began = self.step_ended = RandomState.now()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not float(state.epoch).is_integer():
+            # Of the first step after going on within an epoch: the Trainer has only now put its state back.
+            self.step_ended = RandomState.now()
         self.loss_before = self.trainer._tr_loss.clone()
         self.tally_before = self.trainer.tally.sums.clone()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.within_optimizer = True
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.within_optimizer = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.step_ended = RandomState.now()
         if not float(state.epoch).is_integer():  # else at the epoch's end, with what is measured there
             control.should_save = self._due(state, control)
@@ -254,9 +259,10 @@ def checkpoint_bytes(model: torch.nn.Module) -> int:
 
 
 def require_space(model: torch.nn.Module, store: Store, local: Local) -> None:
-    """Raise BluebookError now rather than at the first checkpoint of a long run."""
+    """Raise BluebookError now rather than at the first checkpoint of a long run. What is there already is paid for."""
     if local.checkpoint_minutes or local.checkpoint_steps:
-        artifacts.require_space(store.folder, (KEPT + 1) * checkpoint_bytes(model))
+        more = KEPT + 1 - min(KEPT, len(store.written()))
+        artifacts.require_space(store.folder, more * checkpoint_bytes(model))
 
 
 def out_of_memory(error: BaseException) -> bool:
