@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -92,6 +94,13 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
         ["status", "no-such-subject"],
         ["diff"],
         ["doctor", "persona"],
+        ["ask", "prefix", ""],
+        ["ask", "prefix", " \n"],
+        ["ask", "prefix"],
+        ["train", "watch", "no-such-subject"],
+        ["train", "stop", "no-such-subject"],
+        ["train", "resume", "no-such-subject"],
+        ["train", "preset", "no-such-machine"],
     ],
     ids=" ".join,
 )
@@ -179,6 +188,53 @@ def test_ingest(run: Run, repository: Path) -> None:
     assert sorted(file.name for file in raw.iterdir()) == ["a.txt", "b.txt"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "out", "ledger"),
+    [
+        ("raw", "raw/records.jsonl", "ledger.jsonl"),
+        ("raw", "records.jsonl", "raw/new/ledger.jsonl"),
+        ("raw", "records.jsonl", "link/ledger.jsonl"),
+        ("raw/a.txt", "raw/a.txt", "ledger.jsonl"),
+        ("raw", "same.jsonl", "./same.jsonl"),
+    ],
+)
+def test_ingest_keeps_its_outputs_out_of_raw_and_apart(
+    run: Run, repository: Path, raw: str, out: str, ledger: str
+) -> None:
+    (repository / "raw").mkdir()
+    (repository / "raw/a.txt").write_text("add(1, 2)")
+    (repository / "link").symlink_to("raw")
+    ran = run("ingest", "prefix", "--raw", raw, "--out", out, "--ledger", ledger)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage" in ran.err
+    assert [file.name for file in (repository / "raw").iterdir()] == ["a.txt"]
+    assert (repository / "raw/a.txt").read_text() == "add(1, 2)"
+    assert not list(repository.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("out", ["file/records.jsonl", "file/new/records.jsonl", "/proc/records.jsonl"])
+def test_an_output_that_cannot_be_written_is_one_line(run: Run, repository: Path, out: str) -> None:
+    (repository / "raw").mkdir()
+    (repository / "raw/a.txt").write_text("add(1, 2)")
+    (repository / "file").write_text("")
+    ran = run("ingest", "prefix", "--raw", "raw", "--out", out, "--ledger", "ledger.jsonl")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith(f"error: {out.removesuffix('/records.jsonl')}")
+    assert ".tmp" not in ran.err
+
+
+def test_a_full_disk_is_one_line(run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+
+    (repository / "raw").mkdir()
+    (repository / "raw/a.txt").write_text("add(1, 2)")
+    monkeypatch.setattr(Path, "replace", full)
+    ran = run("ingest", "prefix", "--raw", "raw", "--out", "records.jsonl", "--ledger", "ledger.jsonl")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert "the disk is full" in ran.err
+
+
 def test_grade(run: Run, repository: Path) -> None:
     items = exam(30)
     write_jsonl(repository / "exam.jsonl", items)
@@ -199,6 +255,14 @@ def test_answers_to_another_exam_are_refused(run: Run, repository: Path) -> None
     write_jsonl(repository / "answers.jsonl", [written(item, "add(1, 2)") for item in exam(5, seed=8)])
     ran = run("grade", "prefix", "--exam", "exam.jsonl", "--answers", "answers.jsonl")
     assert (ran.code, ran.out, ran.err[:7]) == (1, "", "error: ")
+
+
+def test_no_answers_are_an_error(run: Run, repository: Path) -> None:
+    write_jsonl(repository / "exam.jsonl", exam(5))
+    (repository / "answers.jsonl").write_text("")
+    ran = run("grade", "prefix", "--exam", "exam.jsonl", "--answers", "answers.jsonl")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no answers in answers.jsonl" in ran.err
 
 
 def test_ask(run: Run, repository: Path) -> None:
@@ -271,6 +335,8 @@ def test_watch(run: Run) -> None:
     ran = run("train", "watch", "prefix")
     assert (ran.code, ran.out) == (1, "")
     assert "no training yet" in ran.err
+    ran = run("train", "watch", "prefix", "--json")
+    assert (ran.code, json.loads(ran.out)) == (1, {"standing": "none", "run": None})
     with watching("prefix", Local()) as watch:
         watch.begin(0, 10)
         watch.stepped(3, 0.3)
@@ -287,7 +353,6 @@ def test_watch(run: Run) -> None:
     ran = run("train", "watch", "prefix")
     assert ran.code == 1
     assert "broke" in ran.out
-    assert run("train", "watch", "no-such-subject").code in (1, 2)
 
 
 def test_status_of_a_fresh_clone_without_dvc(run: Run) -> None:

@@ -7,6 +7,7 @@ can read the answer from stdout; messages for people go to stderr.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -66,6 +67,7 @@ def ingest(
 
     from bluebook.corpus import ingest as corpus
 
+    _refuse_mixed(raw, out, ledger)
     with tempfile.TemporaryDirectory() as scratch:
         # The stage's samples for the report; nobody asked for them here.
         counts = corpus.ingest(_load(subject), raw, out, ledger, Path(scratch) / "samples.jsonl")
@@ -120,12 +122,13 @@ def grade(
     from bluebook.exams.grade import grade_exam
     from bluebook.records import Answer, ExamItem, Example, encode, read_jsonl
 
+    given = list(read_jsonl(answers, Answer))
+    if not given:
+        raise BluebookError(f"there are no answers in {answers}; each line of it should be one, as JSON")
     # The baselines answer from what a model was trained on; without examples here there are none.
     examples = Path(f"data/examples/{subject}.jsonl")
     train = [e for e in read_jsonl(examples, Example) if e.split == "train"] if examples.exists() else []
-    graded = grade_exam(
-        _load(subject), list(read_jsonl(exam, ExamItem)), list(read_jsonl(answers, Answer)), train
-    )
+    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), given, train)
     if json:
         print(encode({"mastery": graded.mastery, "grades": graded.grades}).decode())
         return
@@ -148,8 +151,11 @@ def ask(
     """
     from bluebook.records import encode
 
+    asked = read_text(Path("-")) if prompt == "-" else prompt
+    if not asked.strip():  # before the model is loaded, which takes long
+        raise typer.BadParameter("the prompt is empty", param_hint="PROMPT")
     judge = _load(subject)
-    answer = _reply(subject, read_text(Path("-")) if prompt == "-" else prompt)
+    answer = _reply(subject, asked)
     findings, _ = _findings(judge, answer.text)
     if json:
         told = {
@@ -256,6 +262,15 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(1 if blocked else 0)
 
 
+def _refuse_mixed(raw: Path, out: Path, ledger: Path) -> None:
+    """Raise BadParameter unless both outputs lie outside RAW, where they would be read as input, and apart."""
+    for option, path in (("--out", out), ("--ledger", ledger)):
+        if path.resolve().is_relative_to(raw.resolve()):
+            raise typer.BadParameter(f"{path} lies in {raw}, which is only read", param_hint=option)
+    if out.resolve() == ledger.resolve():
+        raise typer.BadParameter(f"{ledger} is where the records are written", param_hint="--ledger")
+
+
 def _load(name: str) -> Subject:
     from bluebook import params, subjects
 
@@ -312,11 +327,33 @@ def main() -> None:
     try:
         app(prog_name="bluebook")
     except BluebookError as error:
-        _fail(error)
+        _fail(str(error))
+    except OSError as error:
+        from bluebook.artifacts import disk_full, full_disk
+
+        path = _meant(error)
+        if disk_full(error):
+            _fail(str(full_disk(path or ROOT)))
+        if path is None:
+            raise
+        # Of all that Bluebook does, only making the folders of an output ends so.
+        in_the_way = isinstance(error, FileExistsError)
+        _fail(f"{path}: {'a file is where a folder is needed' if in_the_way else error.strerror}")
 
 
-def _fail(error: BluebookError) -> NoReturn:
-    print(f"error: {error}", file=sys.stderr)
+def _meant(error: OSError) -> Path | None:
+    """The file that an error of the system is about, by the name that people know it by."""
+    if not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename)
+    temporary = re.fullmatch(
+        r"\.(.+)\.[^.]+\.tmp", path.name
+    )  # what atomic_writer names it until it is whole
+    return path.with_name(temporary[1]) if temporary else path
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
     raise SystemExit(1) from None
 
 

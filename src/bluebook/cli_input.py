@@ -20,6 +20,12 @@ def readable(file: Path) -> Path:
 File = Annotated[Path, typer.Argument(callback=readable, help="A file, or - for stdin.")]
 
 
+def refuse_same(file: Path, out: Path | None) -> None:
+    """Raise BadParameter where writing `out` would replace the input."""
+    if out is not None and file.exists() and out.exists() and out.samefile(file):
+        raise typer.BadParameter(f"{out} is the input; give another file", param_hint="--out")
+
+
 def read_bytes(file: Path) -> bytes:
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 

@@ -17,7 +17,17 @@ app = typer.Typer(help="Stop a training, go on with it, watch it.", no_args_is_h
 def known_subject(name: str) -> str:
     from bluebook import params
 
-    params.load().subject(name)
+    known = params.load().subjects
+    if name not in known:
+        raise typer.BadParameter(f"no subject {name!r}; there is {', '.join(sorted(known))}")
+    return name
+
+
+def known_preset(name: str | None) -> str | None:
+    from bluebook.training import presets
+
+    if name is not None and name not in presets.names():
+        raise typer.BadParameter(f"no preset {name!r}; there is {', '.join(presets.names())}")
     return name
 
 
@@ -95,6 +105,8 @@ def watch(
 
     found = look(run_path(subject))
     if found is None:
+        if json:
+            print(encode({"standing": "none", "run": None}).decode())
         print(f"{subject}: no training yet; `dvc repro train@{subject}` starts one", file=sys.stderr)
         raise typer.Exit(1)
     if json:
@@ -106,7 +118,10 @@ def watch(
 
 @app.command()
 def preset(
-    name: Annotated[str | None, typer.Argument(help="Such as card-16gb; without it, all are named.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(callback=known_preset, help="Such as card-16gb; without it, all are named."),
+    ] = None,
 ) -> None:
     """Print the settings for a kind of machine, to be copied into params.yaml and local.yaml.
 

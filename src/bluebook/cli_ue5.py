@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bluebook.cli_input import File, read_bytes, read_text
+from bluebook.cli_input import File, read_bytes, read_text, refuse_same
 from bluebook.errors import BluebookError
 
 app = typer.Typer(help="Unreal Blueprints: exports, the language, pictures.", no_args_is_help=True)
@@ -25,7 +25,9 @@ def ue5_stats(
         typer.Argument(metavar="PATH...", exists=True, help="Exports, or folders of them (all files below)."),
     ],
 ) -> None:
-    """Count what exports hold, a JSON line each. Exit 1 when one is refused; warnings alone exit 0.
+    """Count what exports hold, a JSON line each; warnings alone exit 0.
+
+    Exit 1 when one is refused, or a folder has no file.
 
     bluebook ue5 stats graph.txt
 
@@ -35,10 +37,15 @@ def ue5_stats(
     from bluebook.subjects.ue5.stats import files_below, stats
 
     refused = False
-    for path in files_below(paths):
-        line = stats(path)
-        refused |= "error" in line
-        print(encode(line).decode(), flush=True)
+    for given in paths:
+        found = list(files_below([given]))
+        if not found:
+            print(f"no file below {given}", file=sys.stderr)
+            refused = True
+        for path in found:
+            line = stats(path)
+            refused |= "error" in line
+            print(encode(line).decode(), flush=True)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -59,6 +66,7 @@ def to_dsl(
     from bluebook.subjects.ue5.printing import print_program
     from bluebook.subjects.ue5.reading import parse_export
 
+    refuse_same(file, out)
     export = parse_export(read_bytes(file), file)
     found = to_program(export, shipped(), layout=layout)
     for warning in export.warnings:
@@ -80,6 +88,7 @@ def to_clipboard(file: File, out: Out = None) -> None:
     from bluebook.subjects.ue5.language import parse
     from bluebook.subjects.ue5.to_clipboard import to_clipboard
 
+    refuse_same(file, out)
     try:
         program = parse(read_text(file))
     except ParseError as error:
@@ -105,11 +114,21 @@ def picture(
     """
     from bluebook.artifacts import atomic_writer
     from bluebook.reports.pictures import picture_page
+    from bluebook.subjects.subject import ParseError
     from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.pictures import gallery
 
     page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
-    found = gallery(read_bytes(file), file, shipped())
+    refuse_same(file, page)
+    raw = read_bytes(file)
+    try:
+        found = gallery(raw, file, shipped())
+    except BluebookError as error:
+        if _no_text(raw):
+            raise BluebookError(f"{file}: neither an export nor a text in the Blueprint language") from error
+        if isinstance(error.__cause__, ParseError):  # which tells its place itself
+            raise BluebookError(f"{file}: {error.__cause__}") from error
+        raise
     with atomic_writer(page) as stream:
         stream.write(picture_page(found.title, found.pictures).encode("utf-8", "replace"))
     for warning in found.warnings:
@@ -117,6 +136,11 @@ def picture(
     for what in found.unexpressed:
         print(f"{file}: not shown: {what}", file=sys.stderr)
     raise typer.Exit(1 if found.unexpressed else 0)
+
+
+def _no_text(raw: bytes) -> bool:
+    """Whether it is empty or binary. UTF-16 has zero bytes too, and is text that can be saved as UTF-8."""
+    return not raw.strip() or (b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")))
 
 
 def _translated(text: str, out: Path | None, file: Path, unexpressed: list[str]) -> None:

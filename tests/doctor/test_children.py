@@ -21,6 +21,10 @@ def test_endings_are_told_apart() -> None:
     assert "SIGSEGV" in python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)").how
 
 
+def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert children.run([str(tmp_path / "nothing")], 20).how.startswith("cannot be started: ")
+
+
 def test_a_child_that_hangs_is_killed_with_its_own_children_and_what_it_said_is_kept() -> None:
     code = (
         "import subprocess, sys, time\n"

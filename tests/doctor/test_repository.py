@@ -140,3 +140,28 @@ def test_broken_local_settings(root: Path) -> None:
     assert levels(found) == ["fine", "blocks"] and local is None and "devise" in found[1].found
     (root / "local.yaml").write_text("threads: 4096\n")
     assert levels(probe.settings(root)[0]) == ["fine", "warning"]
+
+
+def test_a_folder_in_the_cache_is_whole_only_with_its_files(root: Path) -> None:
+    digest = hashlib.md5(b"rows\n").hexdigest()
+    listing = root / ".dvc/cache/files/md5" / "ab" / ("c" * 30 + ".dir")
+    listing.parent.mkdir(parents=True)
+    out = {"path": "models/one", "md5": f"ab{'c' * 30}.dir", "size": 5, "nfiles": 1}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"stages": {"make": {"outs": [out]}}}))
+    listing.write_text(json.dumps([{"md5": digest, "relpath": "inner/weights"}]))
+    assert levels(probe.dvc(root)) == ["fine"]
+    cached(root).unlink()
+    [found] = probe.dvc(root)
+    assert found.level == "note" and "models/one/inner/weights" in found.found
+    for damage in (b"", b'[{"md5": "', b'[{"md5": "\xff", "relpath": "a"}]', b"{}"):
+        listing.write_bytes(damage)
+        [found] = probe.dvc(root)
+        assert found.level == "warning" and str(listing) in found.advice
+
+
+def test_without_git_it_is_named_and_nothing_breaks(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert levels(probe.git(root)) == ["blocks"]
+    assert "blocks" not in levels(probe.dvc(root))

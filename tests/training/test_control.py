@@ -92,7 +92,7 @@ def test_two_trainings_of_one_subject_are_kept_apart(repository: Path) -> None:
 def test_an_unknown_subject_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bluebook(monkeypatch, "train", "stop", "nobody") == 1
+    assert bluebook(monkeypatch, "train", "stop", "nobody") == 2
     assert "nobody" in capsys.readouterr().err
 
 

@@ -22,14 +22,17 @@ class Ended(msgspec.Struct, kw_only=True, frozen=True):
 
 def run(command: Sequence[str], limit: float, environment: Mapping[str, str] | None = None) -> Ended:
     """Run `command` for at most `limit` seconds, then kill it with all that it has started."""
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # so that its own children can be killed with it
-        env=None if environment is None else {**os.environ, **environment},
-    )
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # so that its own children can be killed with it
+            env=None if environment is None else {**os.environ, **environment},
+        )
+    except OSError as error:
+        return Ended(output="", errors="", how=f"cannot be started: {error.strerror}")
     how = ""
     try:
         output, errors = child.communicate(timeout=limit)

@@ -16,6 +16,7 @@ from bluebook.errors import BluebookError
 
 GIT_SECONDS = 20.0
 NAMED = 3
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec raises both for damaged JSON
 
 
 def git(root: Path) -> list[Finding]:
@@ -87,7 +88,7 @@ def _locks(folder: Path) -> list[Finding]:
         locks = msgspec.json.decode((folder / "rwlock").read_bytes(), type=PathLocks)
     except FileNotFoundError:
         return []
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return [blocks("dvc", ".dvc/tmp/rwlock is damaged: every stage would fail", "`rm .dvc/tmp/rwlock`")]
     holders = [(path, entry) for path, entry in locks.write.items()]
     holders += [(path, entry) for path, entries in locks.read.items() for entry in entries]
@@ -143,6 +144,13 @@ class Output(msgspec.Struct):
     size: int = 0
 
 
+class Member(msgspec.Struct):
+    """A file of a folder, in the list that DVC keeps for the folder."""
+
+    md5: str
+    relpath: str
+
+
 class Stage(msgspec.Struct):
     outs: list[Output] = []
 
@@ -165,14 +173,20 @@ def _cache(root: Path) -> list[Finding]:
     outputs = _outputs(root, lock)
     missing, damaged = [], []
     for out in outputs:
-        file = objects / out.md5[:2] / out.md5[2:]
-        if not file.is_file():
-            missing.append(out.path)
-        elif not out.md5.endswith(".dir") and file.stat().st_size != out.size:
+        file = _object(objects, out.md5)
+        try:
+            if not file.is_file():
+                missing.append(out.path)
+            elif out.md5.endswith(".dir"):
+                # One file is enough: the output is counted once.
+                missing += [f"{out.path}/{name}" for name in _absent(objects, file)[:1]]
+            elif file.stat().st_size != out.size:
+                damaged.append((out.path, file))
+        except UNREADABLE:
             damaged.append((out.path, file))
     findings = []
     if damaged:
-        said = f"{len(damaged)} cached outputs have another size than when they were stored"
+        said = f"{len(damaged)} cached outputs are not what was stored"
         findings.append(warning("dvc", f"{said}: {damaged[0][0]}", f"`rm {damaged[0][1]}`, then `dvc repro`"))
     if missing:
         named = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
@@ -181,6 +195,16 @@ def _cache(root: Path) -> list[Finding]:
     return findings or [
         fine("dvc", f"no lock left over; all {len(outputs)} outputs of dvc.lock are in the cache")
     ]
+
+
+def _object(objects: Path, digest: str) -> Path:
+    return objects / digest[:2] / digest[2:]
+
+
+def _absent(objects: Path, listing: Path) -> list[str]:
+    """The files of a cached folder that are not in the cache. Raises one of UNREADABLE for a damaged list."""
+    members = msgspec.json.decode(listing.read_bytes(), type=list[Member])
+    return [member.relpath for member in members if not _object(objects, member.md5).is_file()]
 
 
 def _outputs(root: Path, lock: Lock) -> list[Output]:
