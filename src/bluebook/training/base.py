@@ -177,8 +177,9 @@ def train_language(
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad).to(placement.device)
         with torch.autocast(placement.device.type, dtype=torch.bfloat16, enabled=placement.mixed):
             logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+        # Flat: with the vocabulary in the middle the same loss takes nine times as long on a CPU.
         loss = cross_entropy(
-            logits.float().transpose(1, 2), ids[:, 1:], ignore_index=pad, label_smoothing=SMOOTHING
+            logits.float().flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad, label_smoothing=SMOOTHING
         )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
