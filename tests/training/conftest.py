@@ -96,8 +96,12 @@ def base_params(source: str, revision: str | None = None) -> BaseParams:
     return BaseParams(source=source, revision=revision, family="auto", embedded=EMBEDDED)
 
 
-def checkpoint(kind: str, folder: Path) -> Path:
-    """A tiny checkpoint as a hub would hold it: config, tokenizer without a chat template, weights."""
+def checkpoint(kind: str, folder: Path, *, schooled: bool = True) -> Path:
+    """A tiny checkpoint as a hub would hold it: config, tokenizer without a chat template, weights.
+
+    Muon orthogonalises in bfloat16, whose last bits differ between processors; weights that were never `schooled`
+    are the same everywhere.
+    """
     begin, stop = {"qwen3": ("<|im_start|>", "<|im_end|>"), "llama": ("<|begin_of_text|>", "<|eot_id|>")}[
         kind
     ]
@@ -138,8 +142,9 @@ def checkpoint(kind: str, folder: Path) -> Path:
     family = family_named("qwen" if kind == "qwen3" else "llama3")
     texts = [bpe.encode(text).ids for text in turns(examples(), family)]
     model.config.pad_token_id = bpe.token_to_id("<|endoftext|>")
-    with step("0", "School a checkpoint") as running:
-        train_language(model, texts, EMBEDDED, seed=1, local=LOCAL, running=running)
+    if schooled:
+        with step("0", "School a checkpoint") as running:
+            train_language(model, texts, EMBEDDED, seed=1, local=LOCAL, running=running)
     model.config.pad_token_id = None
     model.save_pretrained(folder)
     return folder
