@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,7 @@ from bluebook import artifacts
 from bluebook.errors import BluebookError, ParamsError
 from bluebook.families import family_named, verify_template
 from bluebook.models import base_manifest, load_base, load_tokenizer
-from bluebook.training.base import batches, build, build_tokenizer, turns
+from bluebook.training.base import build, build_tokenizer, turns
 from tests.training.conftest import EMBEDDED, LOCAL, base_params, checkpoint, examples
 
 
@@ -70,24 +69,6 @@ def test_loading_keeps_the_tokenizer_as_it_was_trained(built: Path) -> None:
         assert load_tokenizer(built).encode(text, add_special_tokens=False) == fresh.encode(
             text, add_special_tokens=False
         )
-
-
-@given(
-    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80),
-    size=st.integers(1, 9),
-    steps=st.integers(1, 60),
-    seed=st.integers(0, 9),
-)
-def test_batches_visit_every_text_before_any_again(
-    lengths: list[int], size: int, steps: int, seed: int
-) -> None:
-    made = list(batches(lengths, size, steps, random.Random(seed)))
-    assert len(made) == steps and all(0 < len(batch) <= size for batch in made)
-    a_pass = -(-len(lengths) // size)
-    if len(lengths) <= size * 50:  # one bucket: every pass has the same number of batches
-        for start in range(0, steps - a_pass + 1, a_pass):
-            seen = [i for batch in made[start : start + a_pass] for i in batch]
-            assert sorted(seen) == list(range(len(lengths)))
 
 
 def test_no_samples_is_an_error(tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ from bluebook.generation import greedy
 from bluebook.models import load_base
 from bluebook.params import Local
 from bluebook.training import attention, preflight
-from bluebook.training.batching import Collator, StepOrder, epoch_order, model_inputs
+from bluebook.training.batching import IGNORED, Collator, StepOrder, epoch_order, model_inputs
 from bluebook.training.methods import packs, prepare_model
-from bluebook.training.rows import IGNORED
 from bluebook.training.train import build_trainer, make_optimizer
 from tests.training.conftest import LOCAL, LORA, SETTINGS, Ready
 

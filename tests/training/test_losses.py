@@ -26,9 +26,10 @@ from transformers import (
 from bluebook.params import TrainParams
 from bluebook.training import losses
 from bluebook.training.base import build
+from bluebook.training.batching import IGNORED
 from bluebook.training.losses import Policy, Supervised
 from bluebook.training.regions import OTHER, weights
-from bluebook.training.rows import IGNORED, Row, measure, region_tokens
+from bluebook.training.rows import Row, measure, region_tokens
 from tests.training.conftest import LOCAL, LORA, SETTINGS, Ready, base_params, checkpoint
 
 SHAPE: dict[str, Any] = {

@@ -15,7 +15,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from bluebook.errors import PreflightError
 from bluebook.training import losses, preflight
-from bluebook.training.rows import IGNORED, Row, batch_loss
+from bluebook.training.batching import IGNORED
+from bluebook.training.rows import Row, batch_loss
 from bluebook.training.train import make_optimizer
 from tests.training.conftest import LORA, SETTINGS, Ready
 

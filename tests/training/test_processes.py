@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from bluebook.errors import ParamsError
 from bluebook.params import Local
 from bluebook.training import processes
-from bluebook.training.rows import IGNORED
+from bluebook.training.batching import IGNORED
 from bluebook.training.train import LossPoint
 from tests.training.conftest import LOCAL, dataset
 

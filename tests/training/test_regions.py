@@ -23,9 +23,10 @@ from bluebook.records import (
     read_jsonl,
     write_jsonl,
 )
+from bluebook.training.batching import IGNORED
 from bluebook.training.losses import TokenLosses
 from bluebook.training.regions import OTHER, Tally, region_names, token_regions, weights
-from bluebook.training.rows import IGNORED, read_rows
+from bluebook.training.rows import read_rows
 from bluebook.training.train import train
 from tests.families.speakers import byte_level
 from tests.training.conftest import LOCAL, SETTINGS, dataset

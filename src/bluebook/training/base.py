@@ -15,6 +15,7 @@ import os
 import random
 import re
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -51,7 +52,9 @@ from bluebook.models import (
 from bluebook.params import BaseParams, EmbeddedParams, Local
 from bluebook.records import Example
 from bluebook.steps import Step, step
-from bluebook.training import optimizers
+from bluebook.training import attention, optimizers
+from bluebook.training.batching import IGNORED, Collator, epoch_order, model_inputs
+from bluebook.training.copying import ROPE_BASE, start_copying
 
 EMBEDDED_FAMILY = "qwen"
 PAD, OPEN, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -71,7 +74,6 @@ REPEATED = 0.5
 # Only a word of small letters takes the space before it along. A name is then the same tokens wherever it stands,
 # after a space, a bracket or an equals sign, and can be copied; digits stand alone for the same reason.
 WORDS = r" ?\p{Ll}+(?![\p{L}\p{N}_])|\p{L}+|\p{N}|\s+(?=\s)|[^\s\p{L}\p{N}]+|\s"
-BUCKETS = 50  # batches sorted by length at a time: little padding, and still a random order
 
 
 def turns(examples: Sequence[Example], family: Family) -> list[str]:
@@ -119,6 +121,7 @@ def build_model(settings: EmbeddedParams, tokenizer: PreTrainedTokenizerBase) ->
             num_attention_heads=settings.heads,
             num_key_value_heads=settings.key_value_heads,
             head_dim=settings.hidden // settings.heads,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_BASE},
             max_position_embeddings=settings.context,
             tie_word_embeddings=True,
             bos_token_id=None,
@@ -128,22 +131,8 @@ def build_model(settings: EmbeddedParams, tokenizer: PreTrainedTokenizerBase) ->
     )
     torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_STD)
     torch.nn.init.constant_(model.model.norm.weight, FINAL_NORM)
+    start_copying(model)
     return model
-
-
-def batches(lengths: Sequence[int], size: int, steps: int, rng: random.Random) -> Iterator[list[int]]:
-    """`steps` batches of indices, pass after pass over all texts, each of texts of similar length."""
-    made = 0
-    while made < steps:
-        order = list(range(len(lengths)))
-        rng.shuffle(order)
-        found: list[list[int]] = []
-        for start in range(0, len(order), size * BUCKETS):
-            bucket = sorted(order[start : start + size * BUCKETS], key=lambda i: (lengths[i], i))
-            found += [bucket[i : i + size] for i in range(0, len(bucket), size)]
-        rng.shuffle(found)
-        yield from found[: steps - made]
-        made += len(found)
 
 
 def train_language(
@@ -168,18 +157,19 @@ def train_language(
     schedule = get_cosine_schedule_with_warmup(
         optimizer, round(WARMUP_SHARE * settings.steps), settings.steps
     )
-    pad = model.config.pad_token_id
+    attention.use(model)
+    collate = Collator(pad=model.config.pad_token_id, packed=True)
     tail: list[float] = []
-    order = batches([len(text) for text in texts], settings.batch, settings.steps, random.Random(seed))
-    for done, indices in enumerate(order, 1):
-        rows = [torch.tensor(texts[i]) for i in indices]
-        # Pads stand on the right, where a causal model never looks, so no attention mask is needed.
-        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad).to(placement.device)
+    for done, indices in enumerate(_steps([len(text) for text in texts], settings, seed), 1):
+        rows = [{"input_ids": texts[i], "labels": texts[i]} for i in indices]
+        batch = {
+            name: value.to(placement.device) if isinstance(value, torch.Tensor) else value
+            for name, value in collate(rows).items()
+        }
         with torch.autocast(placement.device.type, dtype=torch.bfloat16, enabled=placement.mixed):
-            logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-        # Flat: with the vocabulary in the middle the same loss takes nine times as long on a CPU.
+            logits = model(**model_inputs(batch), use_cache=False).logits[0, :-1]
         loss = cross_entropy(
-            logits.float().flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad, label_smoothing=SMOOTHING
+            logits.float(), batch["labels"][0, 1:], ignore_index=IGNORED, label_smoothing=SMOOTHING
         )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -190,6 +180,18 @@ def train_language(
         if done > settings.steps * 0.9:
             tail.append(loss.item())
     return sum(tail) / len(tail)
+
+
+def _steps(lengths: Sequence[int], settings: EmbeddedParams, seed: int) -> Iterator[list[int]]:
+    """Indices of each step's texts, pass after pass over all of them."""
+    made = 0
+    for epoch in count():
+        order = epoch_order(lengths, settings.batch, seed=seed, epoch=epoch)
+        for start in range(0, len(order), settings.batch):
+            if made == settings.steps:
+                return
+            yield order[start : start + settings.batch]
+            made += 1
 
 
 def embedded(

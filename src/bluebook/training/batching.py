@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from bluebook.training.rows import IGNORED
-
+IGNORED = -100  # the label that torch's and TRL's losses leave out
 FILL = {"labels": IGNORED}  # what stands where a row has ended; 0 in every other feature but `input_ids`
 MODEL_INPUTS = (
     "input_ids",

@@ -29,8 +29,8 @@ from torch.distributed.fsdp import FSDPModule
 from torch.utils.checkpoint import checkpoint
 from transformers import PretrainedConfig, PreTrainedModel
 
+from bluebook.training.batching import IGNORED
 from bluebook.training.regions import OTHER
-from bluebook.training.rows import IGNORED
 
 CHUNK_BYTES = 2**28  # of logits in float32 at a time; with their gradient and the head's own copy some 1 GB
 

@@ -24,8 +24,8 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from bluebook.errors import PreflightError
 from bluebook.families import Family, render_completion
-from bluebook.training.batching import split
-from bluebook.training.rows import IGNORED, Row, batch_loss, collated_loss, mean_loss, measure
+from bluebook.training.batching import IGNORED, split
+from bluebook.training.rows import Row, batch_loss, collated_loss, mean_loss, measure
 
 NAMED = 5  # rows that a message names; more would bury the advice
 COLLATED = 32  # rows to a batch while reading labels back

@@ -16,7 +16,7 @@ import torch
 from transformers import TrainerCallback
 
 from bluebook.runs import Watch
-from bluebook.training.rows import IGNORED
+from bluebook.training.batching import IGNORED
 from bluebook.training.trackers import Tracker
 
 REGION = "nll/"  # of a log's keys: the loss of one region

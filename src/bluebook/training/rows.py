@@ -18,10 +18,10 @@ from transformers import PreTrainedTokenizerBase
 from bluebook.errors import BluebookError, DataError
 from bluebook.families import Family, encode_row, render_completion, render_prompt
 from bluebook.records import INJECTED, DatasetRow, Message, read_jsonl
+from bluebook.training.batching import IGNORED
 from bluebook.training.regions import OTHER, Measured, Tally, token_regions
 
 PART = 1000  # rows that are read and written at once
-IGNORED = -100  # the label that torch's and TRL's losses leave out
 
 
 class Row(NamedTuple):

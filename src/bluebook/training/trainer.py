@@ -10,12 +10,11 @@ from trl import SFTTrainer
 
 from bluebook.errors import BluebookError
 from bluebook.training import losses, processes
-from bluebook.training.batching import StepOrder, model_inputs
+from bluebook.training.batching import IGNORED, StepOrder, model_inputs
 from bluebook.training.curriculum import Plan, StageBatches, Staged
 from bluebook.training.losses import Policy, Supervised, TokenLosses
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
-from bluebook.training.rows import IGNORED
 
 
 class Trainer(Metered, Staged, SFTTrainer):  # type: ignore[misc]
