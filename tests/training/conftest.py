@@ -25,6 +25,7 @@ from bluebook.params import BaseParams, EmbeddedParams, Local, LoraParams, StopE
 from bluebook.records import DatasetRow, Example, Message, Origin, TokenCount, write_jsonl
 from bluebook.steps import step
 from bluebook.training.base import build, train_language, turns
+from bluebook.training.copying import Text
 from bluebook.training.losses import Policy
 from bluebook.training.methods import prepare_model
 from bluebook.training.rows import Row, Rows, read_rows
@@ -140,7 +141,7 @@ def checkpoint(kind: str, folder: Path, *, schooled: bool = True) -> Path:
     with torch.no_grad():
         model.model.norm.weight.fill_(6.0)
     family = family_named("qwen" if kind == "qwen3" else "llama3")
-    texts = [bpe.encode(text).ids for text in turns(examples(), family)]
+    texts = [Text(ids, ids) for ids in (bpe.encode(text).ids for text in turns(examples(), family))]
     model.config.pad_token_id = bpe.token_to_id("<|endoftext|>")
     if schooled:
         with step("0", "School a checkpoint") as running:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from itertools import pairwise
+from random import Random
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from bluebook.training.copying import ROPE_BASE, start_copying
+from bluebook.training.batching import IGNORED
+from bluebook.training.copying import ROPE_BASE, exercise, start_copying
 
 LENGTH = 40
 
@@ -52,3 +58,13 @@ def test_a_model_with_small_heads_still_starts() -> None:
     start_copying(small)
     with torch.no_grad():
         assert small(input_ids=torch.arange(20)[None]).logits.isfinite().all()
+
+
+@given(length=st.integers(1, 300), seed=st.integers(0, 99))
+def test_an_exercise_asks_only_for_what_was_read(length: int, seed: int) -> None:
+    made = exercise(range(5, 400), length, Random(seed))
+    assert len(made.ids) == len(made.labels) == length
+    for at, label in enumerate(made.labels):
+        if label != IGNORED:
+            read = list(pairwise(made.ids[:at]))
+            assert label == made.ids[at] and (made.ids[at - 1], label) in read

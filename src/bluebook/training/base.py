@@ -3,7 +3,7 @@
 The embedded base is a small Qwen3 with a byte-level tokenizer, made in minutes on a CPU with no download. It
 reads the prompts and the responses of generated samples as separate turns, shuffled: it learns the language
 but never which response belongs to which prompt, so what an exam measures later was learned in training and
-not here. Half of the turns it reads twice in a row, which teaches it to copy.
+not here. Half of the turns it reads twice in a row, and between them stand exercises in copying (`copying.py`).
 
 A base from a hub or a folder keeps its own tokenizer, to which nothing is added, and its weights stay where
 they are.
@@ -54,7 +54,7 @@ from bluebook.records import Example
 from bluebook.steps import Step, step
 from bluebook.training import attention, optimizers
 from bluebook.training.batching import IGNORED, Collator, epoch_order, model_inputs
-from bluebook.training.copying import ROPE_BASE, start_copying
+from bluebook.training.copying import ROPE_BASE, Text, exercise, start_copying
 
 EMBEDDED_FAMILY = "qwen"
 PAD, OPEN, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -71,6 +71,9 @@ FINAL_NORM = 3.0
 # Share of the turns that stand twice in a row. From text alone so small a model does not learn to copy in so few
 # steps, and a model that cannot copy names from its prompt learns no language that has any.
 REPEATED = 0.5
+# Share of the texts that are exercises in copying, and the tokens of one.
+EXERCISES = 0.6
+EXERCISE = 200
 # Only a word of small letters takes the space before it along. A name is then the same tokens wherever it stands,
 # after a space, a bracket or an equals sign, and can be copied; digits stand alone for the same reason.
 WORDS = r" ?\p{Ll}+(?![\p{L}\p{N}_])|\p{L}+|\p{N}|\s+(?=\s)|[^\s\p{L}\p{N}]+|\s"
@@ -81,6 +84,14 @@ def turns(examples: Sequence[Example], family: Family) -> list[str]:
     asked = [f"{family.user_prefix}{e.prompt}{family.user_suffix}" for e in examples]
     answered = [f"{family.assistant_prefix}{render_completion(family, e.response)}" for e in examples]
     return asked + answered
+
+
+def reading(turns: Sequence[list[int]], tokens: range, context: int, rng: random.Random) -> list[Text]:
+    """What the model reads: every turn, some of them twice in a row, and exercises of random `tokens` among them."""
+    read = [(turn + turn if rng.random() < REPEATED else turn)[:context] for turn in turns]
+    texts = [Text(ids, ids) for ids in read]
+    exercises = round(len(texts) * EXERCISES / (1 - EXERCISES))
+    return texts + [exercise(tokens, min(EXERCISE, context), rng) for _ in range(exercises)]
 
 
 def build_tokenizer(examples: Sequence[Example], vocabulary: int) -> PreTrainedTokenizerFast:
@@ -137,7 +148,7 @@ def build_model(settings: EmbeddedParams, tokenizer: PreTrainedTokenizerBase) ->
 
 def train_language(
     model: Qwen3ForCausalLM,
-    texts: Sequence[list[int]],
+    texts: Sequence[Text],
     settings: EmbeddedParams,
     *,
     seed: int,
@@ -160,8 +171,8 @@ def train_language(
     attention.use(model)
     collate = Collator(pad=model.config.pad_token_id, packed=True)
     tail: list[float] = []
-    for done, indices in enumerate(_steps([len(text) for text in texts], settings, seed), 1):
-        rows = [{"input_ids": texts[i], "labels": texts[i]} for i in indices]
+    for done, indices in enumerate(_steps([len(text.ids) for text in texts], settings, seed), 1):
+        rows = [{"input_ids": texts[i].ids, "labels": texts[i].labels} for i in indices]
         batch = {
             name: value.to(placement.device) if isinstance(value, torch.Tensor) else value
             for name, value in collate(rows).items()
@@ -207,10 +218,12 @@ def embedded(
         tokenizer.save_pretrained(out)
         running.note(f"{len(tokenizer)} tokens")
     with step("3.3", "Embedded base on unpaired text") as running:
-        texts = [tokenizer.encode(text, add_special_tokens=False) for text in turns(examples, family)]
-        twice = random.Random(seed)
-        texts = [text + text if twice.random() < REPEATED else text for text in texts]
-        texts = [text[: settings.context] for text in texts]
+        texts = reading(
+            [tokenizer.encode(text, add_special_tokens=False) for text in turns(examples, family)],
+            range(len(tokenizer.all_special_ids), len(tokenizer)),
+            settings.context,
+            random.Random(seed),
+        )
         seed_everything(seed)
         model = build_model(settings, tokenizer)
         loss = train_language(model, texts, settings, seed=seed, local=local, running=running)

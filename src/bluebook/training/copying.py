@@ -1,4 +1,4 @@
-"""Weights from which a small model copies before its first step.
+"""Weights from which a small model copies before its first step, and exercises that keep it able to.
 
 To copy a name out of its prompt a model needs an induction head: one layer tells each token which token stands before
 it, a later one looks for the place where the token at hand stood before and repeats what came next (C. Olsson et al.,
@@ -18,19 +18,64 @@ rotary positions add in one step. Heads of the second layer have the token's own
 before for a key, both through one projection, and put what the found token embeds into the stream, a part of the
 features each. Rotary positions turn fast pairs of a head's features apart, so matches are made by the slow ones; they
 are most of them where the base of the angles is large (`ROPE_BASE`).
+
+A text of its own language would teach the model within fifty steps to foretell words by what is usual and to copy
+nothing that is not. Exercises are texts of random tokens, of which only those that stand there before can be foretold.
 """
 
 from __future__ import annotations
 
+from random import Random
+from typing import NamedTuple
+
 import torch
 from transformers import Qwen3ForCausalLM
+
+from bluebook.training.batching import IGNORED
 
 ROPE_BASE = 1e6
 FAST = 8  # pairs of features that turn fast enough to tell the place before from the others
 SHARPNESS = 1.6  # of queries and keys, which are normalised to this size
 CONSTANT = 5.0  # the size of the feature that all tokens share, in standard deviations of an embedding's
 SEEN = 1.5  # the size of what the first layer writes, in the same
-REPEATED = 3.0  # and of what the second one puts into the stream: more than the token's own embedding
+COPIED = 3.0  # and of what the second one puts into the stream: more than the token's own embedding
+
+
+class Text(NamedTuple):
+    """Tokens to read, and those of them to foretell; `IGNORED` where it is not to be known."""
+
+    ids: list[int]
+    labels: list[int]
+
+
+def exercise(tokens: range, length: int, rng: Random) -> Text:
+    """Random `tokens`, `length` of them: spans read twice, or pairs that are asked for again in another order."""
+    ids: list[int] = []
+    labels: list[int] = []
+    write = _write_twice if rng.random() < 0.5 else _write_pairs
+    while len(ids) < length:
+        write(tokens, rng, ids, labels)
+    return Text(ids[:length], labels[:length])
+
+
+def _write_twice(tokens: range, rng: Random, ids: list[int], labels: list[int]) -> None:
+    span = rng.choices(tokens, k=rng.randint(4, 40))
+    ids += span + span
+    labels += [IGNORED] * (len(span) + 1) + span[1:]
+
+
+def _write_pairs(tokens: range, rng: Random, ids: list[int], labels: list[int]) -> None:
+    pairs = [
+        (rng.choices(tokens, k=rng.randint(1, 2)), rng.choices(tokens, k=rng.randint(1, 5)))
+        for _ in range(rng.randint(3, 12))
+    ]
+    for key, value in pairs:
+        ids += key + value
+        labels += [IGNORED] * (len(key) + len(value))
+    rng.shuffle(pairs)
+    for key, value in pairs:
+        ids += key + value
+        labels += [IGNORED] * len(key) + value
 
 
 def start_copying(model: Qwen3ForCausalLM) -> None:
@@ -100,4 +145,4 @@ def _look_up(
         chosen = torch.eye(size)[: len(part)]
         attention.v_proj.weight[pair] = 0
         attention.v_proj.weight[pair, part] = chosen.T
-        attention.o_proj.weight[part, head] = REPEATED * unit * chosen
+        attention.o_proj.weight[part, head] = COPIED * unit * chosen
