@@ -2,6 +2,7 @@
 
 python stages/grade.py SUBJECT
 
+Answers of both modes are graded; mastery counts those of `subjects.S.exam.mode`.
 `metrics/S/mastery.json` adds up the holdout exams and `metrics/S/practice.json` the practice exams; both have
 the same shape, and no exam of a kind means n = 0.
 """
@@ -26,12 +27,12 @@ METRICS = {"practice": "practice", "holdout": "mastery"}  # kind of exam -> file
 
 def main(name: str) -> None:
     settings = params.load()
-    max_items = settings.subject(name).exam.max_items
+    exam = settings.subject(name).exam
     subject = subjects.load(name, settings)
     exams, holdout = Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl")
     written, examples = Path(f"data/answers/{name}.jsonl"), Path(f"data/examples/{name}.jsonl")
     out = Path(f"data/grades/{name}.jsonl")
-    items = read_items(exams, holdout, max_items)
+    items = read_items(exams, holdout, exam.max_items)
     kinds = {item.id: item.kind for item in items}
     answers = list(read_jsonl(written, Answer))
     train = [example for example in read_jsonl(examples, Example) if example.split == "train"]
@@ -44,24 +45,25 @@ def main(name: str) -> None:
                 # An answer to an unknown item goes to the grader too, which refuses it.
                 [answer for answer in answers if kinds.get(answer.item, kind) == kind],
                 train,
+                exam.mode,
             )
             running.note(f"{len(graded[kind].grades)} answers")
     with step("7.1", "Add up mastery"):
-        grades: list[Grade] = [grade for exam in graded.values() for grade in exam.grades]
-        grades.sort(key=lambda grade: grade.item)
+        grades: list[Grade] = [grade for found in graded.values() for grade in found.grades]
+        grades.sort(key=lambda grade: (grade.item, grade.mode))
         write_jsonl(out, grades)
-        for kind, exam in graded.items():
-            write_json(Path(f"metrics/{name}/{METRICS[kind]}.json"), exam.mastery)
+        for kind, found in graded.items():
+            write_json(Path(f"metrics/{name}/{METRICS[kind]}.json"), found.mastery)
     write_sidecar(
         out,
         stage="grade",
         inputs=[written, exams, holdout, examples],
-        parameters={"max_items": max_items},
-        counts={kind: len(exam.grades) for kind, exam in graded.items()},
+        parameters={"max_items": exam.max_items, "mode": exam.mode},
+        counts={kind: len(found.grades) for kind, found in graded.items()},
     )
-    for exam in graded.values():
-        if exam.grades:
-            Console().print(mastery_table(exam.mastery))
+    for found in graded.values():
+        if found.grades:
+            Console().print(mastery_table(found.mastery))
 
 
 if __name__ == "__main__":

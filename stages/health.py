@@ -32,7 +32,12 @@ def main(name: str) -> None:
         items = read_items(
             Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl"), mine.exam.max_items
         )
-        grades = read_jsonl(Path(f"data/grades/{name}.jsonl"), Grade)
+        # Right and wrong of one mode only: the other one's answers are to the same items.
+        grades = [
+            grade
+            for grade in read_jsonl(Path(f"data/grades/{name}.jsonl"), Grade)
+            if grade.mode == mine.exam.mode
+        ]
         training = read_metric(metrics / "train.json", Training)
         cycle = Cycle(
             train_loss=training.train_loss,

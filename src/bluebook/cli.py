@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -113,12 +113,17 @@ def grade(
     subject: SubjectName,
     exam: Annotated[Path, Existing],
     answers: Annotated[Path, Existing],
+    mode: Annotated[
+        Literal["free", "constrained"] | None,
+        typer.Option(help="Whose answers mastery counts, where there are both; without it params.yaml says."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Grade any answers, from any model, against an exam (both JSONL).
+    """Grade any answers, from any model, against an exam (both JSONL). Nothing is generated.
 
     bluebook grade persona --exam data/holdout/persona.jsonl --answers data/answers/persona.jsonl
     """
+    from bluebook import params
     from bluebook.exams.grade import grade_exam
     from bluebook.records import Answer, ExamItem, Example, encode, read_jsonl
 
@@ -128,7 +133,9 @@ def grade(
     # The baselines answer from what a model was trained on; without examples here there are none.
     examples = Path(f"data/examples/{subject}.jsonl")
     train = [e for e in read_jsonl(examples, Example) if e.split == "train"] if examples.exists() else []
-    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), given, train)
+    if mode is None and len({answer.mode for answer in given}) > 1:
+        mode = params.load().subject(subject).exam.mode
+    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), given, train, mode)
     if json:
         print(encode({"mastery": graded.mastery, "grades": graded.grades}).decode())
         return

@@ -123,10 +123,15 @@ class ReferenceLoss(msgspec.Struct, kw_only=True):
     tokens: int
 
 
+Mode = Literal[
+    "free", "constrained"
+]  # of decoding: whatever the model likes, or only what the grammar allows
+
+
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     item: str
     model: str
-    mode: Literal["free", "constrained"]
+    mode: Mode
     text: str
     tokens: int
     finish: Literal["stop", "length", "timeout", "error"]
@@ -168,7 +173,7 @@ class Grade(msgspec.Struct, kw_only=True):
     counts what a subject compares, also of an answer that breaks its rules; one that does not parse says nothing."""
 
     item: str
-    mode: Literal["free", "constrained"]
+    mode: Mode
     valid: bool
     score: float
     errors: list[GradeError]

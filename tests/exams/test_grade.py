@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bluebook.errors import BluebookError
 from bluebook.exams.grade import grade, grade_exam
-from bluebook.records import ExamItem, Example
+from bluebook.records import Answer, ExamItem, Example, Mode
 from tests.exams.conftest import exam, examples, written
 from tests.toy import Prefix
 
@@ -104,7 +104,35 @@ def test_missing_answers_are_counted_and_in_no_figure(subject: Prefix, items: li
     assert set(silent.mastery.constructs) == {"add", "mul", "sub"}
 
 
-def test_answers_that_belong_to_no_item_or_twice_to_one_or_to_two_modes_are_refused(
+def in_mode(answers: list[Answer], mode: Mode) -> list[Answer]:
+    return [msgspec.structs.replace(answer, mode=mode) for answer in answers]
+
+
+def test_both_modes_are_graded_and_one_of_them_counts(subject: Prefix, items: list[ExamItem]) -> None:
+    free = [written(item, item.reference if place % 2 else "prose") for place, item in enumerate(items)]
+    constrained = in_mode([written(item, item.reference) for item in items[:50]], "constrained")
+    found = grade_exam(subject, items, [*free, *constrained], mode="constrained")
+    assert [(one.item, one.mode) for one in found.grades] == sorted(
+        (answer.item, answer.mode) for answer in [*free, *constrained]
+    )
+    assert found.mastery.mode == "constrained"
+    assert (found.mastery.n, found.mastery.unanswered, found.mastery.score) == (50, 10, 1.0)
+    assert found.mastery.errors == {}
+    assert {mode: (whole.n, whole.valid_rate) for mode, whole in found.mastery.modes.items()} == {
+        "constrained": (50, 1.0),
+        "free": (60, 0.5),
+    }
+    other = grade_exam(subject, items, [*free, *constrained], mode="free").mastery
+    assert (other.n, other.unanswered, other.valid_rate, other.modes) == (60, 0, 0.5, found.mastery.modes)
+
+
+def test_a_mode_that_nobody_answered_in_is_refused_by_name(subject: Prefix, items: list[ExamItem]) -> None:
+    with pytest.raises(BluebookError, match=r"mode constrained.*only free ones"):
+        grade_exam(subject, items, [written(item, item.reference) for item in items], mode="constrained")
+    assert grade_exam(subject, items, [], mode="constrained").mastery.mode == "constrained"
+
+
+def test_answers_that_belong_to_no_item_or_twice_to_one_or_to_a_mode_that_nobody_names_are_refused(
     subject: Prefix, items: list[ExamItem]
 ) -> None:
     right = [written(item, item.reference) for item in items]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from io import StringIO
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,6 +123,15 @@ def test_losses_weigh_every_token_alike_and_go_to_each_construct() -> None:
     assert found["all"].base == pytest.approx(2 * (0 * 3 + 1 + 2) / 5)
     assert found["add"].adapter == pytest.approx((0 * 3 + 2) / 4)
     assert found["mul"].adapter == pytest.approx((1 + 2) / 2)
+
+
+def test_the_loss_of_an_item_answered_in_both_modes_counts_once() -> None:
+    items = exam(3)
+    answers = measured(items)
+    again = [msgspec.structs.replace(answer, mode="constrained") for answer in answers]
+    one = mastery("toy", items, answers, [], {}).loss
+    assert mastery("toy", items, [*again, *answers], [], {}).loss == one
+    assert one["all"].n == 3
 
 
 def test_errors_are_counted_by_category_and_exams_named() -> None:

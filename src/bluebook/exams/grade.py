@@ -14,35 +14,45 @@ from typing import Any, NamedTuple
 from bluebook.errors import BluebookError
 from bluebook.exams.baselines import constant, retrieval
 from bluebook.exams.mastery import Mastery, mastery, totals
-from bluebook.records import Answer, ExamItem, Example, Grade, GradeError, Share
+from bluebook.records import Answer, ExamItem, Example, Grade, GradeError, Mode, Share
 from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, Subject
 
 
 class GradedExam(NamedTuple):
-    """Grades sorted by item id, and what they add up to."""
+    """Grades sorted by item id and mode, and what those of one mode add up to."""
 
     grades: list[Grade]
     mastery: Mastery
 
 
 def grade_exam(
-    subject: Subject, items: Sequence[ExamItem], answers: Iterable[Answer], train: Sequence[Example] = ()
+    subject: Subject,
+    items: Sequence[ExamItem],
+    answers: Iterable[Answer],
+    train: Sequence[Example] = (),
+    mode: Mode | None = None,
 ) -> GradedExam:
-    """Grade one set of answers to `items`, from whatever model.
+    """Grade answers to `items`, from whatever model. Those of both modes are graded; mastery counts `mode`, or
+    where that is None the only mode that there is.
 
-    Items without an answer are counted as `unanswered`. With `train` the same items are also answered by both
-    baselines; without it the baselines are empty, as there is nothing to look up. Raises BluebookError for an
-    answer to an unknown item, for a second answer to an item, and for answers of more than one mode.
+    Items without an answer of that mode are counted as `unanswered`. With `train` the same items are also
+    answered by both baselines; without it the baselines are empty, as there is nothing to look up. Raises
+    BluebookError for an answer to an unknown item, for a second answer of one mode to an item, and where no
+    answer is of the mode that counts, or nobody says which of two modes does.
     """
     matched = _match(items, answers)
-    asked = [item for item in items if item.id in matched]
-    grades = [grade(item, matched[item.id], subject) for item in sorted(asked, key=lambda item: item.id)]
+    mode = _counted(mode, {answer.mode for answer in matched.values()})
+    known = {item.id: item for item in items}
+    grades = [grade(known[item], matched[item, of], subject) for item, of in sorted(matched)]
+    asked = [item for item in items if (item.id, mode) in matched]
     baselines = {}
     if train and asked:
         for name, write in (("retrieval", retrieval), ("constant", constant)):
             written = {answer.item: answer for answer in write(asked, train)}
             baselines[name] = totals([grade(item, written[item.id], subject) for item in asked])
-    return GradedExam(grades, mastery(subject.name, items, list(matched.values()), grades, baselines))
+    return GradedExam(
+        grades, mastery(subject.name, items, list(matched.values()), grades, baselines, mode=mode)
+    )
 
 
 def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
@@ -125,19 +135,34 @@ def _errors(faults: Sequence[Diagnostic], compared: Sequence[GradeError]) -> lis
     return found + [error for error in compared if (error.category, error.construct) not in known]
 
 
-def _match(items: Sequence[ExamItem], answers: Iterable[Answer]) -> dict[str, Answer]:
+def _match(items: Sequence[ExamItem], answers: Iterable[Answer]) -> dict[tuple[str, Mode], Answer]:
     known = {item.id for item in items}
-    matched: dict[str, Answer] = {}
+    matched: dict[tuple[str, Mode], Answer] = {}
     for answer in answers:
         if answer.item not in known:
             raise BluebookError(
                 f"an answer to item {answer.item!r}, which is in none of the exams given; "
                 "grade answers with the exam they were written for"
             )
-        if answer.item in matched:
-            raise BluebookError(f"item {answer.item!r} is answered twice; give one answer an item")
-        matched[answer.item] = answer
-    modes = sorted({answer.mode for answer in matched.values()})
-    if len(modes) > 1:
-        raise BluebookError(f"answers of modes {' and '.join(modes)} together; grade one mode at a time")
+        if (answer.item, answer.mode) in matched:
+            raise BluebookError(
+                f"item {answer.item!r} is answered twice in mode {answer.mode}; give one answer an item and mode"
+            )
+        matched[answer.item, answer.mode] = answer
     return matched
+
+
+def _counted(mode: Mode | None, there: set[Mode]) -> Mode:
+    """The mode that mastery counts."""
+    if mode is None:
+        if len(there) > 1:
+            raise BluebookError(
+                f"answers of modes {' and '.join(sorted(there))}: name the one that mastery is to count"
+            )
+        return next(iter(there), "free")
+    if there and mode not in there:
+        raise BluebookError(
+            f"mastery counts answers of mode {mode} (subjects.SUBJECT.exam.mode in params.yaml), and there are only "
+            f"{' and '.join(sorted(there))} ones; write them with `dvc repro`, or set the mode to the one there is"
+        )
+    return mode

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from bluebook.errors import BluebookError
-from bluebook.records import Answer, ExamItem, Grade, ReferenceLoss, Share
+from bluebook.records import Answer, ExamItem, Grade, Mode, ReferenceLoss, Share
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 MINIMUM = 20  # below this many items a construct is untested
@@ -67,16 +67,17 @@ class LossMean(msgspec.Struct, kw_only=True):
 class Mastery(msgspec.Struct, kw_only=True):
     """What a set of answers shows. `n` counts the answered items; `unanswered` ones are in no other figure.
 
-    Several exams add up to one: their names and versions are joined by `+`. `errors` counts the grades'
-    errors by category; `baselines` are what two things that have learned nothing get for the same items from
-    the same grader; `loss` has the key `all` and one for each construct, and is empty where no losses were
-    measured.
+    Every figure is of the answers of one `mode`, but for `modes`: there are the totals of each mode that was
+    graded, so that not knowing and not formatting can be told apart. Several exams add up to one: their names
+    and versions are joined by `+`. `errors` counts the grades' errors by category; `baselines` are what two
+    things that have learned nothing get for the same items from the same grader; `loss` has the key `all` and
+    one for each construct, and is empty where no losses were measured.
     """
 
     subject: str
     exam: str
     version: str
-    mode: Literal["free", "constrained"]
+    mode: Mode
     n: int
     unanswered: int
     valid_rate: float
@@ -88,6 +89,7 @@ class Mastery(msgspec.Struct, kw_only=True):
     baselines: dict[str, Totals]
     errors: dict[str, int]
     loss: dict[str, LossMean]
+    modes: dict[Mode, Totals]
 
 
 class Interval(NamedTuple):
@@ -168,23 +170,31 @@ def mastery(
     answers: Sequence[Answer],
     grades: Sequence[Grade],
     baselines: Mapping[str, Totals],
+    *,
+    mode: Mode = "free",
 ) -> Mastery:
-    """Add up `grades`, one for each of `answers`, on `items`. The order of none of them matters."""
-    whole = totals(grades)
+    """Add up `grades`, one for each of `answers`, on `items`; `mode` is the one that counts. The order of none
+    of them matters."""
+    by_mode: dict[Mode, list[Grade]] = defaultdict(list)
+    for grade in grades:
+        by_mode[grade.mode].append(grade)
+    modes = {name: totals(found) for name, found in sorted(by_mode.items())}
+    counted = by_mode[mode]
+    whole = modes.get(mode) or totals(counted)
     # Also what no answer shows: a construct that the exam asks and nobody answered is untested, not absent.
     shown: dict[str, list[float]] = {name: [] for item in items for name in item.constructs}
-    for grade in grades:
+    for grade in counted:
         for construct, value in grade.per_construct.items():
             shown[construct].append(value)
     versions = exam_versions(items)
-    categories = Counter(error.category for grade in grades for error in grade.errors)
+    categories = Counter(error.category for grade in counted for error in grade.errors)
     return Mastery(
         subject=subject,
         exam="+".join(versions),
         version="+".join(versions.values()),
-        mode=answers[0].mode if answers else "free",
+        mode=mode,
         n=whole.n,
-        unanswered=len(items) - len(answers),
+        unanswered=len(items) - whole.n,
         valid_rate=whole.valid_rate,
         score=whole.score,
         low=whole.low,
@@ -194,6 +204,7 @@ def mastery(
         baselines=dict(baselines),
         errors=dict(sorted(categories.items())),
         loss=_losses(items, answers),
+        modes=modes,
     )
 
 
@@ -214,12 +225,13 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _losses(items: Sequence[ExamItem], answers: Sequence[Answer]) -> dict[str, LossMean]:
-    constructs = {item.id: item.constructs for item in items}
+    # A reference is as probable whatever the mode of decoding: an item counts once, however often it is answered.
+    measured = {answer.item: answer.reference_loss for answer in answers if answer.reference_loss is not None}
     groups: dict[str, list[ReferenceLoss]] = defaultdict(list)
-    for answer in answers:
-        if answer.reference_loss is not None:
-            for name in {"all", *constructs[answer.item]}:
-                groups[name].append(answer.reference_loss)
+    for item in items:
+        if item.id in measured:
+            for name in {"all", *item.constructs}:
+                groups[name].append(measured[item.id])
     return {name: _loss_mean(losses) for name, losses in sorted(groups.items())}
 
 

@@ -1,9 +1,10 @@
 """What the health rules judge: one cycle's numbers, and the exam results of the cycles before it.
 
 A cycle leaves a digest of its exams in `metrics/S/cycle.json`: for each construct one character an item, `1`
-right and `0` wrong, in the order of the items' ids, and a hash of those items' whole content. Git keeps the
-digests, so a later cycle can compare item by item without the answers, which Git does not hold. Where the hash
-differs the items differ, and nothing is compared: earlier systems called other questions a regression.
+right and `0` wrong, in the order of the items' ids, and a hash of those items' whole content and of the mode
+that they were asked in. Git keeps the digests, so a later cycle can compare item by item without the answers,
+which Git does not hold. Where the hash differs the questions differ, and nothing is compared: earlier systems
+called other questions a regression.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from bluebook.records import ExamItem, Grade, encode
+from bluebook.records import ExamItem, Grade, Mode, encode
 
 Level = Literal["INFO", "SUGGESTION", "WARNING", "CRITICAL"]
 LEVELS: tuple[Level, ...] = ("CRITICAL", "WARNING", "SUGGESTION", "INFO")  # worst first
@@ -112,7 +113,7 @@ class Evidence(msgspec.Struct, kw_only=True):
 
 
 def digest(items: Iterable[ExamItem], grades: Iterable[Grade]) -> dict[str, ExamDigest]:
-    """The graded items of each kind of exam. An item without a grade counts nowhere."""
+    """The graded items of each kind of exam, from grades of one mode. An item without a grade counts nowhere."""
     by_id = {item.id: item for item in items}
     kinds: dict[str, list[Grade]] = {}
     for grade in sorted(grades, key=lambda grade: grade.item):
@@ -126,14 +127,15 @@ def _exam(items: Mapping[str, ExamItem], grades: Sequence[Grade]) -> ExamDigest:
     for grade in grades:
         for construct in grade.per_construct:
             shown.setdefault(construct, []).append(grade)
+    [mode] = {grade.mode for grade in grades}
     return ExamDigest(
-        items=_hash(items[grade.item] for grade in grades),
+        items=_hash(mode, (items[grade.item] for grade in grades)),
         n=len(grades),
         score=round(sum(grade.score for grade in grades) / len(grades), 6),
         unfinished=sum(any(error.category == "unfinished" for error in grade.errors) for grade in grades),
         constructs={
             construct: Shown(
-                items=_hash(items[grade.item] for grade in found),
+                items=_hash(mode, (items[grade.item] for grade in found)),
                 right="".join("1" if grade.per_construct[construct] >= 1 else "0" for grade in found),
             )
             for construct, found in sorted(shown.items())
@@ -141,9 +143,10 @@ def _exam(items: Mapping[str, ExamItem], grades: Sequence[Grade]) -> ExamDigest:
     )
 
 
-def _hash(items: Iterable[ExamItem]) -> str:
-    """The items' content. The version is left out: an exam that grows keeps its old items."""
-    whole = hashlib.sha256()
+def _hash(mode: Mode, items: Iterable[ExamItem]) -> str:
+    """How the items were asked, and their content. The version is left out: an exam that grows keeps its old
+    items."""
+    whole = hashlib.sha256(mode.encode())
     for item in items:
         whole.update(encode(msgspec.structs.replace(item, version="")) + b"\n")
     return whole.hexdigest()[:12]

@@ -285,8 +285,8 @@ def _incomparable(kind: str, exam: ExamDigest, then: ExamDigest | None, before: 
         level="INFO",
         value=same,
         threshold=len(exam.constructs),
-        detail=f"the {kind} exam has other items than at {before.commit[:8]}; {same} of {len(exam.constructs)} "
-        "constructs kept theirs and are compared",
+        detail=f"the {kind} exam has other items, or another mode, than at {before.commit[:8]}; {same} of "
+        f"{len(exam.constructs)} constructs kept theirs and are compared",
         advice="",
     )
 
