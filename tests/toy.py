@@ -68,8 +68,10 @@ class _Parser:
         self.text, self.at = text, 0
 
     def fail(self, expected: str) -> ParseError:
-        rest = self.text[self.at : self.at + 10]
-        return ParseError(1, self.at + 1, expected, repr(rest) if rest else "the end")
+        at = len(self.text) - len(self.text[self.at :].lstrip())
+        line, rest = self.text.count("\n", 0, at) + 1, self.text[at : at + 10]
+        column = at - self.text.rfind("\n", 0, at)
+        return ParseError(line, column, expected, repr(rest) if rest else "the end")
 
     def take(self, group: int, expected: str, wanted: str | None = None) -> str:
         match = _TOKEN.match(self.text, self.at)

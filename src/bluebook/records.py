@@ -138,10 +138,16 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     reference_loss: ReferenceLoss | None = None
 
 
+ErrorKind = Literal["unfinished", "format", "rule", "content"]
+
+
 class GradeError(msgspec.Struct, kw_only=True, frozen=True):
+    """`exams/taxonomy.py` says what the kinds mean; a subject's comparison finds what is wrong with the content."""
+
     category: str
     construct: str
     detail: str
+    kind: ErrorKind = "content"
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -168,9 +174,19 @@ class Share(msgspec.Struct, frozen=True):
         return Share(self.right + other.right, self.expected + other.expected, self.actual + other.actual)
 
 
+class Lenient(msgspec.Struct, kw_only=True, frozen=True):
+    """What the program inside an answer is worth, where the answer as a whole is none."""
+
+    valid: bool
+    score: float
+
+
 class Grade(msgspec.Struct, kw_only=True):
     """What the grader found. `per_construct` holds 1.0 where the item shows the construct right, else 0.0. `parts`
-    counts what a subject compares, also of an answer that breaks its rules; one that does not parse says nothing."""
+    counts what a subject compares, also of an answer that breaks its rules; one that does not parse says nothing.
+
+    All of it is of the answer as a whole, but for `lenient`; that is None where there is no program inside, and
+    where the answer is a program as it stands."""
 
     item: str
     mode: Mode
@@ -179,6 +195,7 @@ class Grade(msgspec.Struct, kw_only=True):
     errors: list[GradeError]
     per_construct: dict[str, float]
     parts: dict[str, Share] = {}
+    lenient: Lenient | None = None
 
 
 T = TypeVar("T")

@@ -13,8 +13,19 @@ from typing import Any, NamedTuple
 
 from bluebook.errors import BluebookError
 from bluebook.exams.baselines import constant, retrieval
+from bluebook.exams.extraction import program_within
 from bluebook.exams.mastery import Mastery, mastery, totals
-from bluebook.records import Answer, ExamItem, Example, Grade, GradeError, Mode, Share
+from bluebook.records import (
+    Answer,
+    ErrorKind,
+    ExamItem,
+    Example,
+    Grade,
+    GradeError,
+    Lenient,
+    Mode,
+    Share,
+)
 from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, Subject
 
 
@@ -59,24 +70,29 @@ def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
     """Grade one answer. Raises BluebookError where the item's own reference cannot be parsed: the exam is at
     fault.
 
-    Error categories: `unfinished` (the model did not stop by itself; such a text is not judged further),
-    `format` (not in the subject's language), the code of each of the subject's diagnostics, and the
-    categories of its comparison.
+    The score is strict: the whole answer is the program. Where it is none, `lenient` tells what the program
+    inside it (`extraction.py`) would have got. `taxonomy.py` documents the errors.
     """
     reference = _parse_reference(item, subject)
     if answer.finish != "stop":
-        unfinished = GradeError(
-            category="unfinished", construct="", detail=f"{answer.finish} after {answer.tokens} tokens"
-        )
-        return _failed(item, answer, unfinished, subject.compare(reference, reference))
+        cut = f"{answer.finish} after {answer.tokens} tokens"
+        return _failed(item, answer, "unfinished", cut, subject.compare(reference, reference))
     try:
         program = subject.parse(answer.text)
     except ParseError as error:
-        malformed = GradeError(category="format", construct="", detail=str(error))
-        return _failed(item, answer, malformed, subject.compare(reference, reference))
+        failed = _failed(item, answer, "format", str(error), subject.compare(reference, reference))
+        within = program_within(answer.text, subject.parse)
+        if within is not None:
+            found = _judged(item, answer, reference, within, subject)
+            failed.lenient = Lenient(valid=found.valid, score=found.score)
+        return failed
+    return _judged(item, answer, reference, program, subject)
+
+
+def _judged(item: ExamItem, answer: Answer, reference: Any, program: Any, subject: Subject) -> Grade:
+    """The grade of a program."""
     faults = subject.check(program)
     comparison = subject.compare(reference, program)
-    valid = not faults
     errors = _errors(faults, comparison.errors)
     blamed = {fault.construct for fault in faults}
 
@@ -90,8 +106,8 @@ def grade(item: ExamItem, answer: Answer, subject: Subject) -> Grade:
     return Grade(
         item=item.id,
         mode=answer.mode,
-        valid=valid,
-        score=comparison.score if valid else 0.0,
+        valid=not faults,
+        score=0.0 if faults else comparison.score,
         errors=errors,
         per_construct={construct: shows(construct) for construct in item.constructs},
         parts=comparison.parts,
@@ -108,8 +124,9 @@ def _parse_reference(item: ExamItem, subject: Subject) -> Any:
         ) from error
 
 
-def _failed(item: ExamItem, answer: Answer, error: GradeError, perfect: Comparison) -> Grade:
+def _failed(item: ExamItem, answer: Answer, kind: ErrorKind, detail: str, perfect: Comparison) -> Grade:
     """An answer that says nothing, where a `perfect` one would say all that the reference does."""
+    error = GradeError(category=kind, construct="", detail=detail, kind=kind)
     return Grade(
         item=item.id,
         mode=answer.mode,
@@ -128,6 +145,7 @@ def _errors(faults: Sequence[Diagnostic], compared: Sequence[GradeError]) -> lis
             category=fault.code,
             construct=fault.construct,
             detail=f"line {fault.line}, column {fault.column}: {fault.message}",
+            kind="rule",
         )
         for fault in faults
     ]

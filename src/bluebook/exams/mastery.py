@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from bluebook.errors import BluebookError
+from bluebook.exams.taxonomy import in_language, outcomes
 from bluebook.records import Answer, ExamItem, Grade, Mode, ReferenceLoss, Share
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -23,9 +24,11 @@ THRESHOLDS: tuple[tuple[Status, float], ...] = (("production", 0.97), ("ship", 0
 
 
 class ConstructMastery(msgspec.Struct, kw_only=True):
-    """Accuracy: the mean over the `n` items that name the construct of what their grades say of it."""
+    """Accuracy: the mean over the `n` items that name the construct of what their grades say of it; `right` of
+    them show it wholly right."""
 
     n: int
+    right: int
     accuracy: float
     low: float
     high: float
@@ -42,16 +45,31 @@ class Part(msgspec.Struct, kw_only=True):
     f1: float
 
 
+class Reading(msgspec.Struct, kw_only=True):
+    """What answers are worth if read in one way: the share in the subject's language, the share of valid ones, and
+    their mean score."""
+
+    parse_rate: float
+    valid_rate: float
+    score: float
+
+
 class Totals(msgspec.Struct, kw_only=True):
-    """`n` graded answers: the share of valid ones, their mean score and its interval; and what the subject counts
-    in parts."""
+    """`n` graded answers: the share in the subject's language, the share of valid ones, their mean score and its
+    interval; what the subject counts in parts; and how many ended how (`taxonomy.py`), which adds up to `n`.
+
+    An answer is its whole text. `lenient` says what it would be if the program found inside a text counted, as
+    `extraction.py` finds it."""
 
     n: int
+    parse_rate: float
     valid_rate: float
     score: float
     low: float
     high: float
     parts: dict[str, Part]
+    outcomes: dict[str, int]
+    lenient: Reading
 
 
 class LossMean(msgspec.Struct, kw_only=True):
@@ -136,7 +154,13 @@ def construct_mastery(values: Sequence[float]) -> ConstructMastery:
                 status, firm = name, interval.low >= threshold
                 break
     return ConstructMastery(
-        n=n, accuracy=accuracy, low=interval.low, high=interval.high, status=status, firm=firm
+        n=n,
+        right=sum(value >= 1 for value in values),
+        accuracy=accuracy,
+        low=interval.low,
+        high=interval.high,
+        status=status,
+        firm=firm,
     )
 
 
@@ -145,11 +169,22 @@ def totals(grades: Sequence[Grade]) -> Totals:
     interval = wilson(score, len(grades))
     return Totals(
         n=len(grades),
+        parse_rate=_mean([float(in_language(grade)) for grade in grades]),
         valid_rate=_mean([float(grade.valid) for grade in grades]),
         score=score,
         low=interval.low,
         high=interval.high,
         parts=_parts(grades),
+        outcomes=outcomes(grades),
+        lenient=_lenient(grades),
+    )
+
+
+def _lenient(grades: Sequence[Grade]) -> Reading:
+    return Reading(
+        parse_rate=_mean([float(in_language(grade) or grade.lenient is not None) for grade in grades]),
+        valid_rate=_mean([float((grade.lenient or grade).valid) for grade in grades]),
+        score=_mean([(grade.lenient or grade).score for grade in grades]),
     )
 
 

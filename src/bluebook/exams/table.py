@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from bluebook.exams.mastery import ConstructMastery, LossMean, Mastery, Totals
+from bluebook.exams.mastery import ConstructMastery, LossMean, Mastery
 
 COLOURS = {
     "untested": "dim",
@@ -23,7 +23,7 @@ _DOUBT = "? the status was reached, but the interval's lower end lies under it"
 
 
 def mastery_table(found: Mastery) -> RenderableType:
-    """Constructs, then the model beside the baselines, then what went wrong."""
+    """Constructs, then the model in each mode beside the baselines, then what went wrong."""
     parts: list[RenderableType] = [_constructs(found), _totals(found)]
     if found.errors:
         worst = sorted(found.errors.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -69,29 +69,18 @@ def _loss(found: Mastery, name: str) -> list[str]:
 
 
 def _totals(found: Mastery) -> Table:
-    table = Table(
-        "answers from",
-        "n",
-        "valid",
-        "score",
-        "95 % interval",
-        *(f"{part} F1" for part in found.parts),
-        **_PLAIN,
-    )
+    """Each mode of decoding, then the baselines. `found` is the share of answers with a program somewhere inside."""
+    headings = ("answers from", "n", "parsed", "found", "valid", "score", "95 % interval")
+    table = Table(*headings, *(f"{part} F1" for part in found.parts), **_PLAIN)
     for column in table.columns[1:]:
         column.justify = "right"
-    model = Totals(
-        n=found.n,
-        valid_rate=found.valid_rate,
-        score=found.score,
-        low=found.low,
-        high=found.high,
-        parts=found.parts,
-    )
-    for name, row in {"the model": model, **found.baselines}.items():
+    rows = {f"the model, {mode}": whole for mode, whole in found.modes.items()}
+    for name, row in (rows | found.baselines).items():
         table.add_row(
             name,
             str(row.n),
+            f"{row.parse_rate:.1%}",
+            f"{row.lenient.parse_rate:.1%}",
             f"{row.valid_rate:.1%}",
             f"{row.score:.3f}",
             f"{row.low:.3f} - {row.high:.3f}",

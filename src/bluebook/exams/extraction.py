@@ -1,0 +1,66 @@
+"""The program inside an answer that is not one as a whole.
+
+Strictly, an answer is its program: that is what a deployment without a clean-up step gets, and what the score
+counts. Models also wrap what they know: in a code fence, in a sentence before or behind, after a block of
+thinking. Read leniently, such an answer is the program within. Both rates side by side tell a model that does
+not know from one that does not keep to the form.
+
+Only wrapping is taken off, so that what is left of a program with a broken line is no program, and neither is
+one of two. A line that is cut off must not begin with a word that a line of the program begins with, and one
+behind it must not go on with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from bluebook.subjects.subject import ParseError
+
+_THINKING = re.compile(r"\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL)
+
+Program = TypeVar("Program")
+
+
+def program_within(text: str, parse: Callable[[str], Program]) -> Program | None:
+    """The program that stands in `text` on lines of its own; None where there is none.
+
+    It begins at the first line from which something parses. It ends at the end of the text, or before the line
+    at which the parser fails. A text of n lines is parsed 3 n times at most.
+    """
+    lines = _THINKING.sub("", text, count=1).strip().split("\n")
+    for start in range(len(lines)):
+        end = len(lines)
+        while end > start:
+            try:
+                program = parse("\n".join(lines[start:end]))
+            except ParseError as error:
+                # An error at the end of a text names the line after it: nothing can be cut off there.
+                failed = start + max(error.line, 1) - 1
+                if end < len(lines) or failed >= end:
+                    break
+                end = failed
+            else:
+                return program if _is_wrapped(lines, start, end, parse) else None
+    return None
+
+
+def _is_wrapped(lines: list[str], start: int, end: int, parse: Callable[[str], object]) -> bool:
+    kept = {_first_word(line) for line in lines[start:end]}
+    behind = [line for line in lines[end:] if line.strip()]
+    if any(_first_word(line) in kept for line in [*lines[:start], *behind]):
+        return False
+    return not any(_parses("\n".join([*lines[start:end], line]), parse) for line in behind)
+
+
+def _parses(text: str, parse: Callable[[str], object]) -> bool:
+    try:
+        parse(text)
+    except ParseError:
+        return False
+    return True
+
+
+def _first_word(line: str) -> str:
+    return next(iter(line.split(maxsplit=1)), "")
