@@ -3,9 +3,10 @@
 python stages/health.py SUBJECT
 
 Regressions and stagnation need the cycles before this one. They are read from Git's history of
-`metrics/S/cycle.json`, the digest that each cycle leaves of its exams. DVC cannot declare that as a dependency:
-the stage runs again when this cycle's numbers change, and then takes the history of the branch it stands on. A
-clone without that history finds no regression.
+`metrics/S/cycle.json`, the digest that each cycle leaves of its exams. What was mastered before comes from the
+history of `metrics/S/mastery.json`; whether it still is goes to `metrics/S/retention.json`. DVC cannot declare
+that history as a dependency: the stage runs again when this cycle's numbers change, and then takes the history
+of the branch it stands on. A clone without that history finds no regression.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from bluebook.exams.items import read_items
 from bluebook.health.evidence import Corpus, Cycle, Evidence, Export, Point, Training, digest, distinct, past
 from bluebook.health.rules import judge
 from bluebook.records import Grade, read_jsonl
-from bluebook.reports.history import versions
-from bluebook.reports.inputs import read_metric
+from bluebook.reports.history import masteries, versions
+from bluebook.reports.inputs import Mastery, read_metric
+from bluebook.reports.retention import retention
 from bluebook.stage import run
 from bluebook.steps import step
 
@@ -57,7 +59,10 @@ def main(name: str) -> None:
                 earlier=distinct(earlier, cycle),
             )
         )
+        mastery = read_metric(metrics / "mastery.json", Mastery)
+        kept = retention(mastery, masteries(Path(), name))
         write_json(digests, cycle)
+        write_json(metrics / "retention.json", kept)
         write_json(metrics / "health.json", health)
         running.note(", ".join(f"{count} {level}" for level, count in health.levels.items() if count))
     for finding in health.findings:

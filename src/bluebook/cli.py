@@ -221,16 +221,17 @@ def diff(
     other: Annotated[str | None, typer.Argument(metavar="[REV]", help="Without it: the work tree.")] = None,
     json: Json = False,
 ) -> None:
-    """Mastery per construct between two revisions, with significance; forgotten constructs first.
+    """Mastery per construct between two revisions, tested on the same items; forgotten constructs first.
 
-    Exit 1 when a construct was forgotten.
+    Exit 1 when a construct was forgotten, and when the two sides sat different exams, which are not compared.
+    A revision is a commit, branch, tag or the name of a DVC experiment.
 
     bluebook diff HEAD~1
 
     bluebook diff persona@v1.0.0 persona@v1.1.0
     """
     from bluebook.records import encode
-    from bluebook.reports.comparison import subject_changes
+    from bluebook.reports.sides import subject_changes
 
     found = subject_changes(ROOT, revision, other)
     if json:
@@ -240,6 +241,9 @@ def diff(
 
         print_changes(found)
     forgotten = any(change.verdict == "forgotten" for one in found for change in one.changes)
+    refused = [f"{one.subject}: {one.refused}" for one in found if one.refused is not None]
+    if refused:
+        raise BluebookError(f"not compared: {'; '.join(refused)}")
     raise typer.Exit(1 if forgotten else 0)
 
 

@@ -46,6 +46,13 @@ def repository(tmp_path: Path) -> Path:
         metrics / "train.json", {"steps": 60, "train_loss": 2.0, "validation_loss": 2.5, "method": "full"}
     )
     write_json(
+        metrics / "mastery.json",
+        {
+            "subject": NAME, "exam": "e", "version": "1", "mode": "free", "n": N, "valid_rate": 1.0, "score": 0.9,
+            "low": 0.8, "high": 1.0,
+        },
+    )  # fmt: skip
+    write_json(
         metrics / "loss.json",
         [
             {"step": 10 * n, "epoch": n, "loss": 5.0 - n / 4, "learning_rate": 0.1, "eval_loss": None}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bluebook.errors import BluebookError
+from bluebook.errors import BluebookError, DataError
 from bluebook.reports.inputs import Mastery, decode, read_optional
 
 MOST_REVISIONS = 24  # as many as a page shows side by side; the newest are kept
@@ -24,7 +24,7 @@ class Revision(msgspec.Struct, kw_only=True, frozen=True):
     mastery: Mastery
 
 
-def _git(root: Path, *arguments: str) -> bytes | None:
+def git(root: Path, *arguments: str) -> bytes | None:
     """Git's output, or None where it has no answer: no repository, no commit, no such file."""
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
@@ -38,26 +38,35 @@ def _mastery_path(subject: str) -> str:
 
 
 def resolve(root: Path, revision: str) -> str:
-    """The full hash of a revision. Raises BluebookError for one that Git does not know."""
-    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    """The full hash of a revision, or of an experiment by its name. Raises BluebookError for one that Git does not
+    know."""
+    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        # `dvc exp run` keeps its results below refs/exps, under a name that Git itself does not look for there.
+        found = git(root, "for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{revision}") or None
     if found is None:
         raise BluebookError(
-            f"Git knows no revision {revision!r} here; `git log --oneline` and `git tag` list them"
+            f"Git knows no revision {revision!r} here; `git log --oneline`, `git tag` and `dvc exp list` name them"
         )
     return found.decode().strip()
+
+
+def file_at(root: Path, commit: str, path: str) -> bytes | None:
+    """A file as a commit holds it, or None where it has none."""
+    # `./` makes the path relative to root, which need not be the top of its repository.
+    return git(root, "show", f"{commit}:./{path}")
 
 
 def mastery_at(root: Path, commit: str, subject: str) -> Mastery | None:
     """The subject's mastery as of a commit, or None where the commit holds none."""
     path = _mastery_path(subject)
-    # `./` makes the path relative to root, which need not be the top of its repository.
-    raw = _git(root, "show", f"{commit}:./{path}")
+    raw = file_at(root, commit, path)
     return None if raw is None else decode(raw, Mastery, Path(f"{commit[:8]}:{path}"))
 
 
 def subjects_at(root: Path, commit: str) -> list[str]:
     """The subjects that have a mastery file in a commit, sorted."""
-    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "metrics/") or b""
+    listed = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "metrics/") or b""
     files = [Path(name) for name in listed.decode("utf-8", "replace").split("\0") if name]
     return sorted(file.parts[1] for file in files if len(file.parts) == 3 and file.name == "mastery.json")
 
@@ -83,14 +92,24 @@ class Version(NamedTuple):
 def versions(root: Path, path: str) -> list[Version]:
     """The commits that changed the file at `path` below `root`, oldest first, the newest few of them; empty
     where there is no Git history of it."""
-    log = _git(root, "log", f"-{MOST_REVISIONS}", "--format=%H%x09%s", "--", path) or b""
+    log = git(root, "log", f"-{MOST_REVISIONS}", "--format=%H%x09%s", "--", path) or b""
     found = []
     for line in reversed(log.decode("utf-8", "replace").splitlines()):
         commit, _, subject_line = line.partition("\t")
-        # `./` makes the path relative to root, which need not be the top of its repository.
-        raw = _git(root, "show", f"{commit}:./{path}")
+        raw = file_at(root, commit, path)
         if raw is not None:  # a commit that removed the file has none
             found.append(Version(commit, subject_line, raw))
+    return found
+
+
+def masteries(root: Path, subject: str) -> list[Mastery]:
+    """The subject's masteries that were committed, oldest first. One of an older shape tells nothing."""
+    found = []
+    for version in versions(root, _mastery_path(subject)):
+        try:
+            found.append(decode(version.raw, Mastery, Path(_mastery_path(subject))))
+        except DataError:
+            continue
     return found
 
 
@@ -100,8 +119,8 @@ def revisions(root: Path, subject: str) -> list[Revision]:
     path = _mastery_path(subject)
     tags: dict[str, list[str]] = {}
     # A release of a subject is tagged SUBJECT@VERSION, on its own commit or a later one.
-    for tag in (_git(root, "tag", "--list", f"{subject}@*") or b"").decode("utf-8", "replace").split():
-        changed = _git(root, "log", "-1", "--format=%H", f"refs/tags/{tag}", "--", path)
+    for tag in (git(root, "tag", "--list", f"{subject}@*") or b"").decode("utf-8", "replace").split():
+        changed = git(root, "log", "-1", "--format=%H", f"refs/tags/{tag}", "--", path)
         if changed:
             tags.setdefault(changed.decode().strip(), []).append(tag)
     return [

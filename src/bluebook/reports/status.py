@@ -10,22 +10,28 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from bluebook.errors import DataError
 from bluebook.exams.mastery import Mastery
 from bluebook.reports.inputs import GateResult, Health, read_optional
 
 Changed = dict[str, dict[str, str | dict[str, str]]]  # as `dvc status --json` says it
 
 
+T = TypeVar("T")
+
+
 class SubjectStatus(msgspec.Struct, kw_only=True):
-    """None where a stage has not run yet."""
+    """None where a stage has not run yet, or has left a file of another version; `unreadable` names those."""
 
     gate: GateResult | None
     health: Health | None
     holdout: Mastery | None
     practice: Mastery | None
+    unreadable: list[str] = []
 
 
 class Staleness(msgspec.Struct, kw_only=True):
@@ -37,11 +43,22 @@ class Staleness(msgspec.Struct, kw_only=True):
 
 def subject_status(root: Path, name: str) -> SubjectStatus:
     metrics = root / "metrics" / name
+    unreadable: list[str] = []
+
+    def read(file: str, kind: type[T]) -> T | None:
+        # One stale file must not hide the others, nor what DVC says of it.
+        try:
+            return read_optional(metrics / file, kind)
+        except DataError as error:
+            unreadable.append(str(error))
+            return None
+
     return SubjectStatus(
-        gate=read_optional(metrics / "gate.json", GateResult),
-        health=read_optional(metrics / "health.json", Health),
-        holdout=read_optional(metrics / "mastery.json", Mastery),
-        practice=read_optional(metrics / "practice.json", Mastery),
+        gate=read("gate.json", GateResult),
+        health=read("health.json", Health),
+        holdout=read("mastery.json", Mastery),
+        practice=read("practice.json", Mastery),
+        unreadable=unreadable,
     )
 
 
