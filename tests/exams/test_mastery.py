@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from scipy import stats
 
 from bluebook.errors import BluebookError
 from bluebook.exams.mastery import construct_mastery, exam_versions, mastery, wilson
@@ -28,6 +29,14 @@ from tests.exams.conftest import exam
 )
 def test_wilson_agrees_with_published_intervals(hits: int, n: int, low: float, high: float) -> None:
     assert wilson(hits / n, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 130, 4000])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.85, 0.97, 1.0])
+def test_wilson_is_scipys(share: float, n: int) -> None:
+    right = round(share * n)
+    expected = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 means = st.floats(0, 1, allow_subnormal=False)
