@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from bluebook.exams.mastery import ConstructMastery, LossMean, Mastery
+from bluebook.exams.mastery import ConstructMastery, LossMean, Mastery, Totals
 
 COLOURS = {
     "untested": "dim",
@@ -25,6 +25,8 @@ _DOUBT = "? the status was reached, but the interval's lower end lies under it"
 def mastery_table(found: Mastery) -> RenderableType:
     """Constructs, then the model in each mode beside the baselines, then what went wrong."""
     parts: list[RenderableType] = [_constructs(found), _totals(found)]
+    if found.parts:
+        parts.append(_parts(found))
     if found.errors:
         worst = sorted(found.errors.items(), key=lambda pair: (-pair[1], pair[0]))
         parts.append("errors: " + ", ".join(f"{category} {count}" for category, count in worst))
@@ -70,12 +72,8 @@ def _loss(found: Mastery, name: str) -> list[str]:
 
 def _totals(found: Mastery) -> Table:
     """Each mode of decoding, then the baselines. `found` is the share of answers with a program somewhere inside."""
-    headings = ("answers from", "n", "parsed", "found", "valid", "score", "95 % interval")
-    table = Table(*headings, *(f"{part} F1" for part in found.parts), **_PLAIN)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    rows = {f"the model, {mode}": whole for mode, whole in found.modes.items()}
-    for name, row in (rows | found.baselines).items():
+    table = _counts("answers from", "n", "parsed", "found", "valid", "score", "95 % interval")
+    for name, row in _rows(found).items():
         table.add_row(
             name,
             str(row.n),
@@ -84,6 +82,23 @@ def _totals(found: Mastery) -> Table:
             f"{row.valid_rate:.1%}",
             f"{row.score:.3f}",
             f"{row.low:.3f} - {row.high:.3f}",
-            *(f"{row.parts[part].f1:.3f}" for part in found.parts),
         )
+    return table
+
+
+def _parts(found: Mastery) -> Table:
+    table = _counts("F1 of", *found.parts)
+    for name, row in _rows(found).items():
+        table.add_row(name, *(f"{row.parts[part].f1:.3f}" for part in found.parts))
+    return table
+
+
+def _rows(found: Mastery) -> dict[str, Totals]:
+    return {f"the model, {mode}": whole for mode, whole in found.modes.items()} | found.baselines
+
+
+def _counts(first: str, *headings: str) -> Table:
+    table = Table(first, *headings, **_PLAIN)
+    for column in table.columns[1:]:
+        column.justify = "right"
     return table

@@ -159,7 +159,7 @@ def compare_items(before: Iterable[Grade], after: Iterable[Grade]) -> tuple[list
             )
         else:
             sides = (list(then.get(name, {}).values()), list(now.get(name, {}).values()))
-        known = tuple(_construct(values) if values else None for values in sides)
+        known = tuple(counted(values) if values else None for values in sides)
         lost, gained = turned.get(name, (None, None))
         p = p_values.get(name)
         changes.append(
@@ -185,7 +185,8 @@ def _values(grades: Iterable[Grade]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _construct(values: Sequence[float]) -> Construct:
+def counted(values: Sequence[float]) -> Construct:
+    """A construct from what each item says of it."""
     found = construct_mastery(values)
     return Construct(
         n=found.n,

@@ -44,6 +44,23 @@ class Baseline(msgspec.Struct, kw_only=True):
     parts: dict[str, Part] = {}
 
 
+class Reading(msgspec.Struct, kw_only=True):
+    """What answers are worth if the programs inside them count."""
+
+    parse_rate: float
+    valid_rate: float
+    score: float
+
+
+class ModeTotals(Baseline, kw_only=True):
+    """One mode's answers as they stand, and read leniently; `outcomes` add up to n."""
+
+    parse_rate: float
+    valid_rate: float
+    outcomes: dict[str, int]
+    lenient: Reading
+
+
 class LossMean(msgspec.Struct, kw_only=True):
     """Mean negative log-likelihood of the references in nats a token: the adapter's and the untrained
     base's."""
@@ -71,6 +88,7 @@ class Mastery(msgspec.Struct, kw_only=True):
     baselines: dict[str, Baseline] = {}
     errors: dict[str, int] = {}  # by category
     loss: dict[str, LossMean] = {}  # by construct, and `all`
+    modes: dict[str, ModeTotals] = {}  # free | constrained
 
 
 class FailingRow(msgspec.Struct, kw_only=True):

@@ -15,6 +15,7 @@ from bluebook.reports import result_sections as results
 from bluebook.reports.gate_section import gate
 from bluebook.reports.health_section import health
 from bluebook.reports.markup import Html, element, join
+from bluebook.reports.mastery_section import mastery
 from bluebook.reports.view import View
 
 _PARTS = {
@@ -24,7 +25,7 @@ _PARTS = {
     "gate": ("Gate", gate),
     "training": ("Training", results.loss),
     "health": ("Health", health),
-    "mastery": ("Mastery", results.mastery),
+    "mastery": ("Mastery", mastery),
     "answers": ("Answers", results.answers),
     "history": ("History", results.history),
 }

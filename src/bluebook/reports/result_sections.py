@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from bluebook.exams.mastery import MINIMUM, THRESHOLDS
-from bluebook.reports.charts import Line, Point, interval_bar, legend, line_chart
-from bluebook.reports.data_sections import interval, missing, percent, section, short
+from bluebook.reports.charts import Line, Point, legend, line_chart
+from bluebook.reports.data_sections import missing, percent, section, short
 from bluebook.reports.history import Revision
-from bluebook.reports.inputs import Baseline, Construct, Mastery
+from bluebook.reports.inputs import Construct
 from bluebook.reports.markup import Html, element, join, table
 from bluebook.reports.pictures import drawn_sides
 from bluebook.reports.pictures import legend as marks
-from bluebook.reports.view import BEST, WEAKEST, GradedItem, View, grouped
+from bluebook.reports.view import BEST, WEAKEST, GradedItem, View
 
 _OPENING = 110  # characters of an answer that its closed line shows
 
@@ -90,112 +89,6 @@ def _loss(value: float | None) -> str:
 
 def _rate(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def mastery(view: View, anchor: str) -> Html:
-    """Accuracy per construct with n and interval, beside what models without training score."""
-    title = "What it has learned"
-    exams = [exam for exam in (view.holdout, view.practice) if exam is not None]
-    if not exams:
-        return section(anchor, title, missing("the mastery table"))
-    edges = ", ".join(f"{status} from {percent(edge, 0)}" for status, edge in reversed(THRESHOLDS))
-    intro = element(
-        "p",
-        f"Accuracy with its Wilson 95 % interval. A construct is {edges}, where the lines behind the bars "
-        f"stand; learning below, and untested with fewer than {MINIMUM} items. A status is firm when the "
-        "interval's lower bound reaches it too.",
-        class_="note",
-    )
-    return section(anchor, title, intro, *[_exam(exam, view, anchor) for exam in exams])
-
-
-def _exam(exam: Mastery, view: View, anchor: str) -> Html:
-    heading = element("h4", f"{exam.exam}, version {exam.version}: {exam.n:,} items, {exam.mode} decoding")
-    counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _often(exam.errors))
-    said = f"Valid answers: {percent(exam.valid_rate)}." + (f" Errors: {counted}." if counted else "")
-    unanswered = f"{exam.unanswered:,} items are unanswered and in no figure here."
-    whole = Baseline(score=exam.score, low=exam.low, high=exam.high, n=exam.n)
-    rows = [_overall("the adapter", whole, "mastered")]
-    rows += [_overall(name, baseline, "plain") for name, baseline in exam.baselines.items()]
-    overall = table(["score", "value", "n", ""], rows, "Mean score against the baselines", "counts bars")
-    blocks = []
-    for kind, names in grouped(exam.constructs).items():
-        ranked = sorted(names, key=lambda name: (exam.constructs[name].accuracy, name))
-        has_loss = any(name in exam.loss for name in ranked)
-        headings = [kind, "accuracy", "status", "", *(["loss, base to adapter"] if has_loss else [])]
-        cells = [_construct(name, exam, anchor, has_loss) for name in ranked]
-        blocks.append(table(headings, cells, f"Mastery by {kind}, weakest first", "counts bars second"))
-    return join(
-        [
-            heading,
-            element("p", said),
-            element("p", unanswered, class_="bad") if exam.unanswered else None,
-            overall,
-            _parts(exam) if exam.parts else None,
-            *blocks,
-        ]
-    )
-
-
-def _parts(exam: Mastery) -> Html:
-    """Of what the subject counts in parts: the harmonic mean of precision and recall over all answers together."""
-    rows = [("the adapter", exam.parts), *((name, base.parts) for name, base in exam.baselines.items())]
-    cells = [[name, *(percent(parts[part].f1) for part in exam.parts)] for name, parts in rows]
-    return table(["F1", *exam.parts], cells, "What is right, part by part", "counts")
-
-
-def _often(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-
-
-def _overall(name: str, found: Baseline, role: str) -> list[Html | str]:
-    bar = interval_bar(found.score, found.low, found.high, role)
-    return [name, _measured(percent(found.score), interval(found.low, found.high)), f"{found.n:,}", bar]
-
-
-def _measured(value: str, interval: str) -> Html:
-    return join([element("span", value, class_="num"), " ", element("small", interval, class_="num")])
-
-
-def _construct(name: str, exam: Mastery, anchor: str, has_loss: bool) -> list[Html | str]:
-    found: Construct = exam.constructs[name]
-    subject_anchor = anchor.rsplit("-", 1)[0]
-    link = element(
-        "a",
-        short(name),
-        href=f"#{subject_anchor}-answers",
-        data_filter=f"{subject_anchor}-filter",
-        data_construct=name,
-    )
-    known = f"n = {found.n:,}" + (", firm" if found.firm else "")
-    status = join(
-        [
-            element("span", found.status, class_=f"status {found.status}"),
-            " ",
-            element("small", known, class_="num"),
-        ]
-    )
-    cells: list[Html | str] = [
-        link,
-        _measured(percent(found.accuracy), interval(found.low, found.high)),
-        status,
-        interval_bar(found.accuracy, found.low, found.high, found.status),
-    ]
-    if has_loss:
-        pair = exam.loss.get(name)
-        cells.append("" if pair is None else _loss_pair(pair.base, pair.adapter))
-    return cells
-
-
-def _loss_pair(base: float, adapter: float) -> Html:
-    better = adapter < base
-    change = f"{100 * (adapter - base) / base:+.0f} %" if base else ""
-    return element(
-        "span",
-        f"{base:.3f} → {adapter:.3f} ",
-        element("small", change, class_="good" if better else "bad"),
-        class_="num",
-    )
 
 
 def answers(view: View, anchor: str) -> Html:

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from bluebook.records import Answer, ExamItem, Grade, Outcome, Sample, read_jsonl
+from bluebook.reports.comparison import counted
 from bluebook.reports.history import Revision, revisions
 from bluebook.reports.inputs import (
+    Construct,
     GateResult,
     Health,
     LossRow,
@@ -20,6 +22,7 @@ from bluebook.reports.inputs import (
     read_optional,
     rows_if_any,
 )
+from bluebook.reports.retention import Retention
 from bluebook.subjects.subject import ParseError, PicturePair, Subject
 
 # Answers shown of each construct: enough to see how it fails and how it succeeds. The rest stays in
@@ -61,6 +64,13 @@ class GradedItem(msgspec.Struct, kw_only=True, frozen=True):
     drawing: Drawing | None = None
 
 
+class ExamErrors(msgspec.Struct, kw_only=True):
+    """How often each (kind, category) of error was made on an exam, and about which constructs, by category."""
+
+    counts: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    constructs: dict[str, Counter[str]] = {}
+
+
 class View(msgspec.Struct, kw_only=True):
     """What there is of one subject; None and empty stand for "not built yet"."""
 
@@ -81,6 +91,9 @@ class View(msgspec.Struct, kw_only=True):
     practice: Mastery | None
     items: list[GradedItem]
     items_in_all: int
+    by_mode: dict[tuple[str, str], dict[str, Construct]]  # (kind of exam, mode) -> construct
+    errors: dict[tuple[str, str], ExamErrors]  # (kind of exam, mode)
+    retention: Retention | None
     revisions: list[Revision]
 
 
@@ -121,8 +134,32 @@ def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> 
         practice=_taken(metrics / "practice.json"),
         items=[drawn(item, subject) for item in chosen(items)] if subject else chosen(items),
         items_in_all=len(items),
+        by_mode=_by_mode(items),
+        errors=_errors(items),
+        retention=read_optional(metrics / "retention.json", Retention),
         revisions=revisions(root, name),
     )
+
+
+def _by_mode(items: Iterable[GradedItem]) -> dict[tuple[str, str], dict[str, Construct]]:
+    shown: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for graded in items:
+        values = shown.setdefault((graded.item.kind, graded.grade.mode), {})
+        for construct, value in graded.grade.per_construct.items():
+            values.setdefault(construct, []).append(value)
+    return {
+        key: {name: counted(values) for name, values in found.items()} for key, found in sorted(shown.items())
+    }
+
+
+def _errors(items: Iterable[GradedItem]) -> dict[tuple[str, str], ExamErrors]:
+    found: dict[tuple[str, str], ExamErrors] = {}
+    for graded in items:
+        errors = found.setdefault((graded.item.kind, graded.grade.mode), ExamErrors())
+        for error in graded.grade.errors:
+            errors.counts[error.kind, error.category] += 1
+            errors.constructs.setdefault(error.category, Counter())[error.construct] += 1
+    return found
 
 
 def _taken(path: Path) -> Mastery | None:
