@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import yaml
 
@@ -331,6 +332,18 @@ def test_status_names_what_is_unhealthy(run: Run, repository: Path) -> None:
     assert len(json.loads(run("status", "--json").out)["subjects"]["prefix"]["health"]["findings"]) == 3
 
 
+def test_status_names_a_file_of_another_version_and_goes_on(run: Run, repository: Path) -> None:
+    _add_mastery(repository, 50)
+    write_json(repository / "metrics/prefix/practice.json", {"subject": "prefix", "n": 3})
+    ran = run("status")
+    assert (ran.code, ran.err) == (0, "")
+    assert "metrics/prefix/practice.json" in ran.out and "run its stage again" in ran.out
+    assert "mul" in ran.out and "stale:" in ran.out
+    told = json.loads(run("status", "--json").out)["subjects"]["prefix"]
+    assert told["practice"] is None and len(told["unreadable"]) == 1
+    assert told["holdout"]["n"] == 60
+
+
 def test_watch(run: Run) -> None:
     ran = run("train", "watch", "prefix")
     assert (ran.code, ran.out) == (1, "")
@@ -394,3 +407,56 @@ def test_diff_exits_1_when_something_was_forgotten(run: Run, repository: Path) -
     assert "learned" in ran.out
     assert run("diff", "HEAD").code == 0
     assert "no-such-revision" in run("diff", "no-such-revision").err
+
+
+def test_diff_refuses_another_version_of_the_exam(run: Run, repository: Path) -> None:
+    git(repository, "init", "-q")
+    _add_mastery(repository, 55)
+    git(repository, "add", "metrics")
+    git(repository, "commit", "-q", "-m", "one")
+    file = repository / "metrics/prefix/mastery.json"
+    file.write_text(file.read_text().replace('"version": "1.0"', '"version": "1.1"'))
+    ran = run("diff", "HEAD")
+    assert ran.code == 1
+    assert "version 1.0" in ran.err and "version 1.1" in ran.err and "prefix" in ran.err
+    assert json.loads(run("diff", "HEAD", "--json").out)[0]["changes"] == []
+
+
+def test_grade_takes_both_modes_and_loads_no_model_library(repository: Path) -> None:
+    items = exam(30)
+    free = [written(item, "prose") for item in items]
+    constrained = [
+        msgspec.structs.replace(written(item, item.reference), mode="constrained") for item in items
+    ]
+    write_jsonl(repository / "exam.jsonl", items)
+    write_jsonl(repository / "answers.jsonl", [*free, *constrained])
+    for options, score in (([], 0.0), (["--mode", "constrained"], 1.0)):
+        arguments = [
+            "grade",
+            "prefix",
+            "--exam",
+            "exam.jsonl",
+            "--answers",
+            "answers.jsonl",
+            "--json",
+            *options,
+        ]
+        code = (
+            "import sys; from bluebook import cli, subjects; subjects.SUBJECTS['prefix'] = 'tests.toy'\n"
+            f"sys.argv = {['bluebook', *arguments]!r}\n"
+            "try: cli.main()\n"
+            "except SystemExit as left: assert not left.code, left\n"
+            "assert not {'torch', 'transformers', 'peft', 'dvc', 'vllm'} & set(sys.modules)"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=repository,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["mastery"]["score"], told["mastery"]["n"], len(told["grades"])) == (score, 30, 60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +38,22 @@ def test_an_expected_error_is_one_line() -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_says_how_it_is_started(name: str) -> None:
     assert f"python stages/{name}" in (ROOT / "stages" / name).read_text().split('"""')[1]
+
+
+def test_a_copy_of_the_repository_runs_its_own_code(tmp_path: Path) -> None:
+    """As a queued experiment does, beside the checkout that `bluebook` is installed from."""
+    shutil.copytree(
+        ROOT / "src/bluebook", tmp_path / "src/bluebook", ignore=shutil.ignore_patterns("subjects", "*.json")
+    )
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/where.py").write_text(
+        "import bluebook\nfrom bluebook.stage import run\n\n"
+        "def main(name: str) -> None:\n    print(name, bluebook.__file__)\n\n"
+        "if __name__ == '__main__':\n    run(main)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "stages/where.py", "persona"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["persona", str(tmp_path / "src/bluebook/__init__.py")]

@@ -112,7 +112,7 @@ def test_both_rates_and_the_outcomes_of_an_exam(subject: Prefix) -> None:
     answers = [written(one, text) for one, text in zip(items, texts, strict=True)]
     answers[2].finish = "timeout"
     found = grade_exam(subject, items, answers).mastery.modes["free"]
-    assert found.outcomes == {"right": 10, "unfinished": 1, "format": 19, "rule": 10, "content": 10}
+    assert found.outcomes == {"no_error": 10, "unfinished": 1, "format": 19, "rule": 10, "content": 10}
     assert sum(found.outcomes.values()) == found.n
     assert (found.parse_rate, found.lenient.parse_rate) == (0.6, 0.8)
     assert (found.valid_rate, found.lenient.valid_rate) == (0.4, 0.6)
@@ -124,6 +124,6 @@ def test_the_worst_error_is_the_outcome() -> None:
         errors = [GradeError(category="x", construct="", detail="", kind=kind) for kind in kinds]  # type: ignore[arg-type]
         return Grade(item="i", mode="free", valid=False, score=0.0, errors=errors, per_construct={})
 
-    assert outcome(with_errors()) == "right"
+    assert outcome(with_errors()) == "no_error"
     for place, kind in enumerate(KINDS):
         assert outcome(with_errors(*list(KINDS)[place:], kind)) == kind

@@ -1,7 +1,7 @@
 """What can be wrong with an answer, in one place.
 
 An error has a kind, which is the same for every subject, and a category, which a subject may name. An answer
-has one outcome: `right`, or the worst kind among its errors. The outcomes of an exam's answers therefore add
+has one outcome: `no_error`, or the worst kind among its errors. The outcomes of an exam's answers therefore add
 up to their number.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from bluebook.records import ErrorKind, Grade
 
-RIGHT = "right"
+CLEAN = "no_error"  # no more than that: in a subject of free text much can be wrong that no rule finds
 
 # Worst first. The categories of the last two are the subject's own.
 KINDS: dict[ErrorKind, str] = {
@@ -23,14 +23,14 @@ KINDS: dict[ErrorKind, str] = {
 
 
 def outcome(grade: Grade) -> str:
-    """`right`, or the worst kind of the grade's errors."""
+    """`no_error`, or the worst kind of the grade's errors."""
     kinds = {error.kind for error in grade.errors}
-    return next((kind for kind in KINDS if kind in kinds), RIGHT)
+    return next((kind for kind in KINDS if kind in kinds), CLEAN)
 
 
 def outcomes(grades: Iterable[Grade]) -> dict[str, int]:
     """How many grades have each outcome, those without any included."""
-    counts = dict.fromkeys((RIGHT, *KINDS), 0)
+    counts = dict.fromkeys((CLEAN, *KINDS), 0)
     for grade in grades:
         counts[outcome(grade)] += 1
     return counts

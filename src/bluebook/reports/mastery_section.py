@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bluebook.exams.mastery import MINIMUM, THRESHOLDS
-from bluebook.exams.taxonomy import KINDS
+from bluebook.exams.taxonomy import CLEAN, KINDS
 from bluebook.reports.charts import interval_bar
 from bluebook.reports.data_sections import interval, missing, percent, section, short
 from bluebook.reports.inputs import Baseline, Construct, Mastery
@@ -109,8 +109,9 @@ def _errors(found: ExamErrors, exam: Mastery) -> Html | None:
     whole = exam.modes.get(exam.mode)
     if whole is None or not whole.outcomes:
         return None
+    clean = f"{whole.outcomes.get(CLEAN, 0):,}"
     rows: list[list[Html | str]] = [
-        ["right", f"{whole.outcomes.get('right', 0):,}", "", "nothing is wrong with it"]
+        ["no error", clean, "", "the grader finds nothing wrong; the score says how near it is"]
     ]
     for kind, meaning in KINDS.items():
         if not whole.outcomes.get(kind) and kind not in {error for error, _ in found.counts}:
