@@ -132,7 +132,7 @@ def test_light_verbs_import_nothing_heavy() -> None:
         ("add(1, mul(2, 3))\r\n", 0, ""),
         ("\ufeffadd(1, 2)", 0, ""),
         ("add(1, 100)", 1, ":1:7: too_large"),
-        ("add(1 2)", 1, ":1:6: parse"),
+        ("add(1 2)", 1, ":1:7: parse"),
         ("", 1, ":1:1: parse"),
     ],
 )
