@@ -114,7 +114,7 @@ class TrainParams(Struct, frozen=True):
 
 
 class ExamParams(Struct, frozen=True):
-    mode: Literal["free", "constrained"]  # whose answers mastery counts
+    mode: Literal["constrained", "free"]  # whose answers decide mastery; the other mode is reported beside it
     max_new_tokens: int
     max_items: int  # of each exam, chosen by item id; 0 takes all
 

@@ -123,9 +123,8 @@ class ReferenceLoss(msgspec.Struct, kw_only=True):
     tokens: int
 
 
-Mode = Literal[
-    "free", "constrained"
-]  # of decoding: whatever the model likes, or only what the grammar allows
+Mode = Literal["free", "constrained"]  # constrained: only what the subject's grammar allows could be written
+Finish = Literal["stop", "length", "timeout", "error"]
 
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -134,7 +133,7 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     mode: Mode
     text: str
     tokens: int
-    finish: Literal["stop", "length", "timeout", "error"]
+    finish: Finish
     reference_loss: ReferenceLoss | None = None
 
 

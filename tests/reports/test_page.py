@@ -6,10 +6,11 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bluebook.errors import DataError
-from bluebook.records import Answer, ExamItem, Grade, Sample, write_jsonl
+from bluebook.records import Answer, ExamItem, Grade, GradeError, Sample, read_jsonl, write_jsonl
 from bluebook.reports.page import page
 from bluebook.reports.view import BEST, WEAKEST, GradedItem, View, chosen, gather, grouped
 from tests.reports.conftest import SUBJECT, mastery, write_json
@@ -230,3 +231,50 @@ def test_parts_stand_beside_those_of_the_baselines(built: Build) -> None:
     write_json(root / "metrics" / SUBJECT / "mastery.json", found)
     words = Outline(page([view_of(root)])).words
     assert "43.2" in words and "12.3" in words
+
+
+def _mode(score: float, found: float, **outcomes: int) -> dict[str, object]:
+    reading = {"parse_rate": found, "valid_rate": 0.5, "score": 0.515}
+    whole = {"n": 90, "score": score, "low": 0.1, "high": 0.9, "parse_rate": 0.321, "valid_rate": 0.25}
+    return whole | {"outcomes": outcomes, "lenient": reading}
+
+
+def test_both_modes_extraction_and_outcomes_stand_beside_each_other(built: Build) -> None:
+    root = built()
+    modes = {
+        "free": _mode(0.1234, 0.654, format=7, no_error=83),
+        "constrained": _mode(0.777, 1.0, no_error=90),
+    }
+    write_json(root / "metrics" / SUBJECT / "mastery.json", mastery() | {"modes": modes})
+    grades = [
+        Grade(
+            item=f"i{index:03}", mode=mode, valid=True, score=1.0, per_construct={"mode:calm": float(mode == "free")},
+            errors=[GradeError(category="torn_sail", construct="mode:calm", detail="", kind="rule")][: index < 3],
+        )
+        for index in range(90)
+        for mode in ("constrained", "free")
+    ]  # fmt: skip
+    write_jsonl(root / f"data/grades/{SUBJECT}.jsonl", grades)
+    answers = list(read_jsonl(root / f"data/answers/{SUBJECT}.jsonl", Answer))
+    again = [msgspec.structs.replace(answer, mode="constrained") for answer in answers]
+    write_jsonl(root / f"data/answers/{SUBJECT}.jsonl", [*answers, *again])
+    view = view_of(root)
+    assert view.by_mode["holdout", "constrained"]["mode:calm"].accuracy == 0.0
+    assert view.by_mode["holdout", "free"]["mode:calm"].n == 90
+    assert view.errors["holdout", "free"].counts == {("rule", "torn_sail"): 3}
+    words = Outline(page([view])).words
+    for said in ("the adapter, constrained", "77.7", "12.3", "32.1", "65.4", "51.5", "torn sail", "calm 3"):
+        assert said in words, said
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, "1 still are"), (False, "mastered no more")])
+def test_what_was_mastered_before_and_is_no_more_is_named(built: Build, kept: bool, said: str) -> None:
+    root = built()
+    found = {"mode:gale": {"best": 0.9123, "now": 0.4321, "kept": kept}}
+    write_json(
+        root / "metrics" / SUBJECT / "retention.json",
+        {"mastered_before": 1, "kept": int(kept), "rate": float(kept), "constructs": found},
+    )
+    words = Outline(page([view_of(root)])).words
+    assert said in words
+    assert ("91.2" in words) is not kept
