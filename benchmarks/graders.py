@@ -4,8 +4,9 @@ python benchmarks/graders.py
 
 For each subject with a practice exam: the reference itself, nothing, one reference for all items, the next item's
 reference, the prompt given back, the reference with its last line twice or not at all; in the language of `ue5` also
-with other node ids and in another order, under another Blueprint name, and with two nodes too many. Prints the share
-of valid answers, the mean score, and the mean over all constructs that the items name.
+with other node ids and in another order, under another Blueprint name, and with two nodes too many. Last the
+reference in wrappings that only a lenient reading takes off. Prints the share of valid answers, the mean score, the
+mean over all constructs that the items name, and the mean score of a lenient reading.
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ WRITERS: dict[str, Writer] = {
     "prompt": lambda items, at: items[at].prompt,
     "last line twice": lambda items, at: repeated(items[at].reference),
     "last line cut": lambda items, at: cut(items[at].reference),
+    "in a code fence": lambda items, at: f"```\n{items[at].reference}\n```",
+    "after a sentence": lambda items, at: f"Here is what you asked for:\n{items[at].reference}",
+    "before a sentence": lambda items, at: f"{items[at].reference}\nThat is all.",
+    "after thinking": lambda items, at: f"<think>first, then</think>\n{items[at].reference}",
 }
 UE5: dict[str, Writer] = {
     "renumbered": lambda items, at: renumbered(items[at].reference),
@@ -89,12 +94,13 @@ def main() -> None:
             print(f"{name}: no {exam.relative_to(ROOT)}")
             continue
         subject, items = subjects.load(name, settings), list(read_jsonl(exam, ExamItem))
-        print(f"{name}, {len(items)} items{'':10} valid    score  constructs")
+        print(f"{name}, {len(items)} items{'':10} valid    score  constructs  leniently")
         for writer, write in (WRITERS | (UE5 if name == "ue5" else {})).items():
             graded = grades(subject, items, write)
             shown = [value for one in graded for value in one.per_construct.values()]
             valid, score = fmean(one.valid for one in graded), fmean(one.score for one in graded)
-            print(f"  {writer:20} {valid:8.3f} {score:8.3f} {fmean(shown):8.3f}")
+            lenient = fmean((one.lenient or one).score for one in graded)
+            print(f"  {writer:20} {valid:8.3f} {score:8.3f} {fmean(shown):8.3f} {lenient:12.3f}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from bluebook.exams.extraction import program_within
 from bluebook.exams.grade import grade, grade_exam
 from bluebook.exams.taxonomy import KINDS, outcome
 from bluebook.records import ExamItem, Grade, GradeError, Lenient
+from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5.language import parse as parse_blueprint
 from tests.exams.conftest import exam, written
 from tests.toy import Prefix, canonical
@@ -67,6 +68,20 @@ def test_a_program_with_a_broken_line_is_not_cut_to_one_that_parses(broken: int)
 
 def test_two_blueprints_are_no_answer() -> None:
     assert program_within(f"First:\n{BLUEPRINT}\nOr rather:\n{BLUEPRINT}", parse_blueprint) is None
+
+
+def test_two_fenced_blueprints_are_no_answer() -> None:
+    assert program_within(f"```\n{BLUEPRINT}\n```\nor\n```\n{BLUEPRINT}\n```", parse_blueprint) is None
+
+
+def test_the_fence_tells_where_free_text_ends() -> None:
+    def parse(text: str) -> str:
+        if not text.startswith("<say>: "):
+            raise ParseError(1, 1, "<say>:", text[:9])
+        return text
+
+    assert program_within("Sure:\n```\n<say>: one\ntwo\n```\nIs that it?", parse) == "<say>: one\ntwo"
+    assert program_within("Sure:\n<say>: one\ntwo", parse) == "<say>: one\ntwo"
 
 
 @given(

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from bluebook.subjects.subject import ParseError
 
+_FENCED = re.compile(r"^```[^\n]*\n(.*?)\n```[^\S\n]*$", re.DOTALL | re.MULTILINE)
 _THINKING = re.compile(r"\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL)
 
 Program = TypeVar("Program")
@@ -26,10 +27,15 @@ Program = TypeVar("Program")
 def program_within(text: str, parse: Callable[[str], Program]) -> Program | None:
     """The program that stands in `text` on lines of its own; None where there is none.
 
-    It begins at the first line from which something parses. It ends at the end of the text, or before the line
-    at which the parser fails. A text of n lines is parsed 3 n times at most.
+    The one fenced block of a text is taken whole: where a language ends in free text, nothing else tells its end.
+    Otherwise the program begins at the first line from which something parses. It ends at the end of the text, or
+    before the line at which the parser fails. A text of n lines is parsed about 3 n times at most.
     """
-    lines = _THINKING.sub("", text, count=1).strip().split("\n")
+    said = _THINKING.sub("", text, count=1).strip()
+    fenced = _FENCED.findall(said)
+    if len(fenced) == 1 and _parses(fenced[0], parse):
+        return parse(fenced[0])
+    lines = said.split("\n")
     for start in range(len(lines)):
         end = len(lines)
         while end > start:
