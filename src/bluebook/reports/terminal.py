@@ -72,7 +72,10 @@ def print_changes(found: Sequence[SubjectChanges]) -> None:
     for subject in found:
         title = f"{subject.subject}: {subject.before or 'no result'} -> {subject.after or 'no result'}"
         if subject.refused is not None:
-            console.print(f"[bold]{escape(title)}[/]\n[bold red]not compared[/]: {escape(subject.refused)}")
+            console.print(
+                f"[bold]{escape(title)}[/]\n[bold red]not compared[/]: {escape(subject.refused)}",
+                soft_wrap=True,
+            )
             continue
         console.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
         moved = [change for change in subject.changes if change.verdict != "same" or change.lost]
@@ -82,8 +85,11 @@ def print_changes(found: Sequence[SubjectChanges]) -> None:
         if subject.score is not None:
             console.print(_score(subject.score), soft_wrap=True)
         if subject.unpaired is not None:
-            words = f"not compared item by item, but by the pooled two-proportion z-test: {subject.unpaired}"
-            console.print(escape(words), style="yellow", soft_wrap=True)
+            how = "not compared item by item, but by the pooled two-proportion z-test: "
+            one_sided = subject.before is None or subject.after is None
+            console.print(
+                escape(("" if one_sided else how) + subject.unpaired), style="yellow", soft_wrap=True
+            )
     console.print(
         f"forgotten and learned: p < {SIGNIFICANT} by McNemar's exact test on the same items, after Holm's correction "
         "over a subject's constructs; slipped: mastered before and not now, which may be chance",
