@@ -173,6 +173,9 @@ class Prefix:
             node = Node(word, (node, other) if rng.random() < 0.5 else (other, node))
         return self.example(node, "generated")
 
+    def teachable(self) -> Sequence[str]:
+        return sorted(SIGNS)
+
     def regions(self, response: str) -> list[Region]:
         """Numbers, and all the rest as `words`."""
         return [

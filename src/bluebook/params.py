@@ -118,6 +118,16 @@ class ExamParams(Struct, frozen=True):
     max_items: int  # of each exam, chosen by item id; 0 takes all
 
 
+class LessonParams(Struct, frozen=True):
+    """What a draft of lessons holds."""
+
+    size: Annotated[int, Meta(ge=0)]  # examples, fewer where lessons would be too large a share of training
+    weak_below: Annotated[
+        float, Meta(gt=0, le=1)
+    ]  # accuracy on the practice exam below which a construct is weak
+    replay: Annotated[float, Meta(ge=0, le=1)]  # share of the draft that keeps mastered constructs fresh
+
+
 class SubjectParams(Struct, frozen=True):
     raw: str
     ingest: dict[str, Any]  # typed by the subject
@@ -126,6 +136,7 @@ class SubjectParams(Struct, frozen=True):
     gate: GateParams
     train: TrainParams
     exam: ExamParams
+    lessons: LessonParams
 
 
 class CatalogueParams(Struct, frozen=True):

@@ -13,6 +13,7 @@ from functools import cache
 import msgspec
 
 from bluebook.corpus.duplicates import normalise
+from bluebook.corpus.quotes import Quotes
 from bluebook.families import control_tokens
 from bluebook.gates.dataset import Dataset, Split, asked, replied
 from bluebook.gates.near import near_rows
@@ -155,6 +156,22 @@ def near_exam(dataset: Dataset) -> Findings:
     return {index: f"nearly exam item {item}" for index, item in near_rows(dataset).exam.items()}
 
 
+def quotes_exam(dataset: Dataset) -> Findings:
+    """Rows that quote an exam item; what counts as a quote is told in `corpus/quotes.py`."""
+    prompts, responses = Quotes(), Quotes()
+    for item in dataset.exam_items:
+        prompts.add(item.id, normalise(item.prompt))
+        if dataset.program(item.reference) is None:
+            responses.add(item.id, normalise(item.reference))
+    found: Findings = {}
+    for index, pair in dataset.pairs.items():
+        if (item_id := prompts.find(pair.prompt)) is not None:
+            found[index] = f"quotes the prompt of exam item {item_id}"
+        elif (item_id := responses.find(pair.response)) is not None:
+            found[index] = f"quotes the reference of exam item {item_id}"
+    return found
+
+
 def near_validation(dataset: Dataset) -> Findings:
     """Training rows nearly like a validation row, both prompt and completion."""
     return {index: f"nearly validation row {id}" for index, id in near_rows(dataset).validation.items()}
@@ -284,4 +301,10 @@ RULES: tuple[Rule, ...] = (
         exam_overlap,
     ),
     Rule("exam_not_near", "no row is a near-duplicate of an exam or holdout item", _COMPOSE, near_exam),
+    Rule(
+        "exam_not_quoted",
+        "no row holds half of the 13-word runs of an exam or holdout item",
+        _COMPOSE,
+        quotes_exam,
+    ),
 )

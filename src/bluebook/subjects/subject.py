@@ -139,6 +139,9 @@ class Subject(Protocol):
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         """An example of these constructs, valid by construction."""
 
+    def teachable(self) -> Sequence[str]:
+        """The constructs that `generate` can be asked for by name, sorted: what a complete training set shows."""
+
     def expectations(self) -> Suite:
         """The subject's part of the gate."""
 

@@ -60,6 +60,9 @@ class Persona:
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return generator.generate(constructs, rng)
 
+    def teachable(self) -> Sequence[str]:
+        return generator.names()
+
     def canonical(self, program: Reply) -> str | None:
         return None  # equal short replies give nothing away
 

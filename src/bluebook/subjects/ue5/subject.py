@@ -75,6 +75,9 @@ class Ue5:
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return self._generator.generate(constructs, rng)
 
+    def teachable(self) -> Sequence[str]:
+        return self._generator.names
+
     def canonical(self, program: Program) -> str | None:
         return arranging.canonical(program, self._catalogue)
 
