@@ -11,9 +11,10 @@ from random import Random
 
 from bluebook import params, subjects
 from bluebook.artifacts import write_json, write_sidecar
+from bluebook.corpus.apart import read_kept_apart
 from bluebook.corpus.compose import compose
 from bluebook.errors import BluebookError
-from bluebook.lessons.reading import read_kept_apart, read_lessons
+from bluebook.lessons.reading import read_lessons
 from bluebook.records import Example, read_jsonl, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step

@@ -7,13 +7,18 @@ when the prompts are equal, when the responses are the same program, or when the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
 from bluebook.corpus.quotes import Quotes
-from bluebook.records import ExamItem
+from bluebook.records import ExamItem, read_jsonl
 from bluebook.subjects.subject import Subject, program_of
+
+RETIRED = (
+    "retired"  # below a subject's exams: items that no exam asks any more, and that are never trained on
+)
 
 
 class Compared(NamedTuple):
@@ -67,18 +72,26 @@ class Exams(Seen):
 
     def __init__(self, subject: Subject, items: Iterable[ExamItem], threshold: float) -> None:
         super().__init__(threshold)
-        self._prompt_quotes, self._response_quotes = Quotes(), Quotes()
+        self._quotes = Quotes()
         for item in items:
             self.add(item.id, compared(subject, item.prompt, item.reference))
 
     def add(self, id: str, one: Compared) -> None:
         super().add(id, one)
-        self._prompt_quotes.add(id, one.pair.prompt)
-        if one.program is None:
-            self._response_quotes.add(id, one.pair.response)
+        self._quotes.add(id, one.pair, formal=one.program is not None)
 
     def gives_away(self, one: Compared) -> tuple[str, str] | None:
         if (found := super().gives_away(one)) is not None:
             return found
-        like = self._prompt_quotes.find(one.pair.prompt) or self._response_quotes.find(one.pair.response)
+        like = self._quotes.find(one.pair)
         return None if like is None else ("quote", like)
+
+
+def read_kept_apart(exams: Path, holdout: Path | None = None) -> Iterator[ExamItem]:
+    """Every item that nothing may be trained on: those of `exams`, present and retired, and those set aside from
+    records in `holdout`, where that exists."""
+    files = [*sorted(exams.glob("*.jsonl")), *sorted(exams.glob(f"{RETIRED}/*.jsonl"))]
+    if holdout is not None and holdout.exists():
+        files.append(holdout)
+    for file in files:
+        yield from read_jsonl(file, ExamItem)

@@ -14,9 +14,9 @@ from typing import Literal, get_args
 
 import msgspec
 
+from bluebook.corpus.apart import read_kept_apart
 from bluebook.corpus.duplicates import Fingerprint, fingerprint
 from bluebook.errors import DataError
-from bluebook.lessons.reading import read_kept_apart
 from bluebook.records import DatasetRow, ExamItem, Example, read_jsonl
 
 Split = Literal["train", "validation"]

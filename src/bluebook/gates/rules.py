@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from bluebook.corpus.duplicates import normalise
+from bluebook.corpus.duplicates import fingerprint, normalise
 from bluebook.corpus.quotes import Quotes
 from bluebook.families import control_tokens
 from bluebook.gates.dataset import Dataset, Split, asked, replied
@@ -157,19 +157,17 @@ def near_exam(dataset: Dataset) -> Findings:
 
 
 def quotes_exam(dataset: Dataset) -> Findings:
-    """Rows that quote an exam item; what counts as a quote is told in `corpus/quotes.py`."""
-    prompts, responses = Quotes(), Quotes()
+    """Rows that quote an exam item, as `corpus/quotes.py` counts it, and are not too like it as a whole."""
+    quotes = Quotes()
     for item in dataset.exam_items:
-        prompts.add(item.id, normalise(item.prompt))
-        if dataset.program(item.reference) is None:
-            responses.add(item.id, normalise(item.reference))
-    found: Findings = {}
-    for index, pair in dataset.pairs.items():
-        if (item_id := prompts.find(pair.prompt)) is not None:
-            found[index] = f"quotes the prompt of exam item {item_id}"
-        elif (item_id := responses.find(pair.response)) is not None:
-            found[index] = f"quotes the reference of exam item {item_id}"
-    return found
+        formal = dataset.program(item.reference) is not None
+        quotes.add(item.id, fingerprint(item.prompt, item.reference), formal=formal)
+    told = exam_overlap(dataset).keys() | near_rows(dataset).exam.keys()
+    return {
+        index: f"quotes exam item {item_id}"
+        for index, pair in dataset.pairs.items()
+        if index not in told and (item_id := quotes.find(pair)) is not None
+    }
 
 
 def near_validation(dataset: Dataset) -> Findings:
@@ -303,7 +301,7 @@ RULES: tuple[Rule, ...] = (
     Rule("exam_not_near", "no row is a near-duplicate of an exam or holdout item", _COMPOSE, near_exam),
     Rule(
         "exam_not_quoted",
-        "no row holds half of the 13-word runs of an exam or holdout item",
+        "no row quotes half of an exam or holdout item, in runs of 13 words",
         _COMPOSE,
         quotes_exam,
     ),

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from bluebook.corpus.apart import Compared, Exams, Seen, compared
 from bluebook.corpus.duplicates import normalise
+from bluebook.lessons.reading import invalid
 from bluebook.records import ExamItem, Example
-from bluebook.subjects.subject import ParseError, Subject, program_of
+from bluebook.subjects.subject import Subject, program_of
 
 
 class Fault(NamedTuple):
@@ -65,19 +66,3 @@ class Judge:
 
 def _key(one: Compared) -> tuple[str, str]:
     return one.pair.prompt, one.program or one.pair.response
-
-
-def invalid(subject: Subject, example: Example) -> str | None:
-    """What keeps a text from being an example of the subject at all; None where nothing does."""
-    if example.subject != subject.name:
-        return f"expected a lesson of {subject.name}, found one of {example.subject!r}"
-    if not example.prompt.strip():
-        return "the instruction is empty"
-    try:
-        findings = subject.check(subject.parse(example.response))
-    except ParseError as error:
-        return f"response {error}"
-    if findings:
-        first = findings[0]
-        return f"response line {first.line}, column {first.column}: {first.message} ({first.code})"
-    return None

@@ -1,4 +1,4 @@
-"""Lessons and exams as they lie in the data folders, for whoever trains, drafts or promotes."""
+"""Lessons as they lie in their folder: each line an example of the subject, or an error that names it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bluebook.errors import DataError
-from bluebook.lessons.judge import invalid
-from bluebook.records import ExamItem, Example, read_jsonl, read_numbered
-from bluebook.subjects.subject import Subject
-
-RETIRED = (
-    "retired"  # below a subject's exams: items that no exam asks any more, and that are never trained on
-)
+from bluebook.records import Example, read_numbered
+from bluebook.subjects.subject import ParseError, Subject
 
 
 def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
@@ -30,11 +25,17 @@ def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
             yield lesson
 
 
-def read_kept_apart(exams: Path, holdout: Path | None = None) -> Iterator[ExamItem]:
-    """Every item that nothing may be trained on: those of `exams`, present and retired, and those set aside from
-    records in `holdout`, where that exists."""
-    files = [*sorted(exams.glob("*.jsonl")), *sorted(exams.glob(f"{RETIRED}/*.jsonl"))]
-    if holdout is not None and holdout.exists():
-        files.append(holdout)
-    for file in files:
-        yield from read_jsonl(file, ExamItem)
+def invalid(subject: Subject, example: Example) -> str | None:
+    """What keeps a text from being an example of the subject at all; None where nothing does."""
+    if example.subject != subject.name:
+        return f"expected a lesson of {subject.name}, found one of {example.subject!r}"
+    if not example.prompt.strip():
+        return "the instruction is empty"
+    try:
+        findings = subject.check(subject.parse(example.response))
+    except ParseError as error:
+        return f"response {error}"
+    if findings:
+        first = findings[0]
+        return f"response line {first.line}, column {first.column}: {first.message} ({first.code})"
+    return None

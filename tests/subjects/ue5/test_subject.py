@@ -16,6 +16,7 @@ from bluebook.params import (
     ComposeParams,
     ExamParams,
     GateParams,
+    LessonParams,
     LoraParams,
     StopEarlyParams,
     SubjectParams,
@@ -337,6 +338,7 @@ def settings_with(**ingest: object) -> SubjectParams:
         gate=GateParams(minimum_samples=1, too_few="warn", waivers={}),
         train=train,
         exam=ExamParams(max_new_tokens=1, max_items=0),
+        lessons=LessonParams(size=1, weak_below=0.85, replay=0.0),
     )
 
 
