@@ -19,7 +19,7 @@ from bluebook.params import ComposeParams
 from bluebook.records import ExamItem, Example, Origin, Record
 from tests import toy
 
-SETTINGS = ComposeParams(validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, generated=0)
+SETTINGS = ComposeParams(validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, rotation=0, generated=0)
 
 
 class Language(toy.Prefix):

@@ -50,7 +50,7 @@ class Composed(msgspec.Struct, kw_only=True):
 
 def side_of(group: str, settings: ComposeParams, seed: int) -> Side:
     """The side of a source group: a point in [0, 1) from its hash, cut at the two shares."""
-    digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
+    digest = hashlib.sha256(f"{seed + settings.rotation}\0{group}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64
     if point < settings.holdout_share:
         return "holdout"

@@ -6,10 +6,11 @@ enough. Here it is not: instructions come from templates, people repeat phrases,
 quotes another when it holds at least HALF of that one's runs and all of its numbers, for a template filled with other
 numbers is another fact. README and LOG of the project say what was measured on the sample data.
 
-Prompts are held against prompts and, in free text, whole pairs against whole pairs: a long reply is given away under
-any prompt, a short one is not. The responses of a formal language are left out. Every second program shares 13 words
-with some exam's, because wires are all spelled alike; what programs mean is compared instead.
-A text of fewer than 13 words has no runs; whether it comes again is for equality and nearness to say.
+Prompts are held against prompts and, in free text, replies against replies. Of replies only those of at least LONG
+words: people give the same short reply to many prompts, but a long one is remembered under any. The responses of a
+formal language are left out. Every second program shares 13 words with some exam's, because wires are all spelled
+alike; what programs mean is compared instead. A text of fewer than 13 words has no runs; whether it comes again is for
+equality and nearness to say.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bluebook.corpus.duplicates import Fingerprint
 
 WORDS = 13
 HALF = 0.5
+LONG = 26  # words: twice a run
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
@@ -60,18 +62,14 @@ class Quotes:
     """The items of exams, and which of them an example quotes."""
 
     def __init__(self) -> None:
-        self._prompts, self._pairs = _Texts(), _Texts()
+        self._prompts, self._replies = _Texts(), _Texts()
 
     def add(self, id: str, pair: Fingerprint, *, formal: bool) -> None:
         """`formal`: the response is a program, and compared as one."""
         self._prompts.add(id, pair.prompt)
-        if not formal:
-            self._pairs.add(id, _whole(pair))
+        if not formal and len(_WORD.findall(pair.response)) >= LONG:
+            self._replies.add(id, pair.response)
 
     def find(self, pair: Fingerprint) -> str | None:
         """The id of an item that is quoted, None where there is none."""
-        return self._prompts.find(pair.prompt) or self._pairs.find(_whole(pair))
-
-
-def _whole(pair: Fingerprint) -> str:
-    return f"{pair.prompt} {pair.response}"
+        return self._prompts.find(pair.prompt) or self._replies.find(pair.response)

@@ -25,7 +25,7 @@ def draft_path(subject: str) -> Path:
 
 def read_evidence(subject: str) -> Evidence:
     """What the last grading shows of the practice exams. Raises DataError where the graph has not come so far."""
-    exams, holdout = Path(f"data/exams/{subject}"), Path(f"data/holdout/{subject}.jsonl")
+    exams = Path(f"data/exams/{subject}")
     practice = Path(f"metrics/{subject}/practice.json")
     grades, examples = Path(f"data/grades/{subject}.jsonl"), Path(f"data/examples/{subject}.jsonl")
     for path in (practice, grades, examples):
@@ -45,12 +45,20 @@ def read_evidence(subject: str) -> Evidence:
         practice=mastery,
         grades=[grade for grade in read_jsonl(grades, Grade) if grade.item in asked],
         train=read_train(subject),
-        exams=list(read_kept_apart(exams, holdout)),
+        exams=read_apart(subject),
     )
 
 
+def read_apart(subject: str) -> list[ExamItem]:
+    """Every exam item that no lesson may give away."""
+    return list(read_kept_apart(Path(f"data/exams/{subject}"), Path(f"data/holdout/{subject}.jsonl")))
+
+
 def read_train(subject: str) -> list[Example]:
+    """What is trained on now. Raises DataError where nothing has been composed yet."""
     examples = Path(f"data/examples/{subject}.jsonl")
+    if not examples.exists():
+        raise DataError(examples, None, "not found; run `dvc repro` first")
     return [example for example in read_jsonl(examples, Example) if example.split == "train"]
 
 

@@ -44,13 +44,13 @@ class Plan(NamedTuple):
     taken: Collection[Combination] = ()
 
 
-def exam(generator: Generator, name: str, plan: Plan) -> list[ExamItem]:
-    """An exam of the kind that its plan reserves combinations for. Raises BluebookError where the plan does not
-    work out."""
+def exam(generator: Generator, name: str, plan: Plan, prefix: str = "") -> list[ExamItem]:
+    """An exam of the kind that its plan reserves combinations for; ids begin with its name, or with `prefix`. Raises
+    BluebookError where the plan does not work out."""
     assert plan.reserved is not None, "an exam has reserved combinations"
     items = [
         ExamItem(
-            id=f"{name}-{number:03}",
+            id=f"{prefix or name}-{number:03}",
             exam=name,
             version="",
             kind=plan.reserved,
