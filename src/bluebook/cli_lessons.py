@@ -161,10 +161,11 @@ def _named(
                 raise typer.BadParameter(f"no row {id!r} in the draft", param_hint=option)
     if ("all" in approve and "all" in reject) or (set(approve) & set(reject)):
         raise typer.BadParameter("approved and rejected at once", param_hint="--approve")
-    named = {id: "rejected" for id in reject if id != "all"} | {
-        id: "approved" for id in approve if id != "all"
-    }
+    named: dict[str, Verdict] = {id: "rejected" for id in reject if id != "all"}
+    named |= {id: "approved" for id in approve if id != "all"}
     if "all" in approve or "all" in reject:
         rest: Verdict = "approved" if "all" in approve else "rejected"
-        named = {row.id: rest for row in rows if row.id not in decisions} | named
+        for row in rows:
+            if row.id not in decisions:
+                named.setdefault(row.id, rest)
     return [Decision(row=id, verdict=verdict) for id, verdict in named.items()]
