@@ -13,7 +13,7 @@ from bluebook.lessons.judge import Judge
 from bluebook.lessons.promote import promote
 from bluebook.lessons.reading import read_lessons
 from bluebook.lessons.review import Decision, decide, decided, decisions_path, read_decisions
-from bluebook.records import DraftRow, ExamItem, Example, write_jsonl
+from bluebook.records import DraftRow, ExamItem, write_jsonl
 from tests.lessons.material import Language, example, item
 
 RNG = Random(3)
@@ -112,13 +112,12 @@ def test_decisions_survive_and_the_last_one_counts(tmp_path: Path) -> None:
     decide(
         kept, [Decision(row=given[0].id, verdict="approved"), Decision(row=given[1].id, verdict="approved")]
     )
-    new = Example(**{**{f: getattr(given[2], f) for f in Example.__struct_fields__}, "prompt": "(1 + 1)"})
     decide(kept, [Decision(row=given[1].id, verdict="rejected")])
     decide(
         kept,
         [
             Decision(
-                row=given[2].id, verdict="edited", prompt=new.prompt, response="add(1, 1)", constructs=["add"]
+                row=given[2].id, verdict="edited", prompt="(1 + 1)", response="add(1, 1)", constructs=["add"]
             )
         ],
     )

@@ -348,3 +348,14 @@ def test_settings_are_typed() -> None:
         create(settings_with(max_bytes=1, max_nodes=2, wordings=9), seed=1)
     with pytest.raises(ParamsError, match="max_nodes"):
         create(settings_with(max_bytes=1, wordings=1), seed=1)
+
+
+def test_every_construct_that_is_teachable_can_be_generated() -> None:
+    """Core types alone give small programs of core types: what a lesson on them is made of."""
+    subject = Ue5(POLICY, 11, CATALOGUE)
+    names = subject.teachable()
+    assert list(names) == sorted(names) and set(CORE) <= set(names)
+    for name in names[::7]:
+        assert name in subject.generate([name], Random(name)).constructs
+    for name in CORE[::3]:
+        assert set(subject.generate([name], Random(name)).constructs) <= set(CORE)
