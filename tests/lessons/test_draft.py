@@ -70,7 +70,7 @@ def test_the_weaker_the_more() -> None:
     )
     counts = Counter(row.target for row in drafted(given, size=60).rows)
     assert counts["sub"] > counts["mul"] > 0
-    assert counts["add"] == round(0.2 * 60)  # mastered: replay alone
+    assert counts["add"] == 4  # mastered: replay alone, for a third of what is asked
     assert {row.aim for row in drafted(given).rows} == {"weak", "replay"}
 
 
@@ -96,8 +96,8 @@ def test_nothing_weak_gives_no_draft() -> None:
 def test_one_weak_construct_does_not_take_the_whole_draft() -> None:
     given = evidence(train(300, ["add", "mul", "sub"]), {"add": 9, "mul": 9, "sub": 8}, {"sub": 2})
     made = drafted(given, size=50)
-    assert sum(row.target == "sub" for row in made.rows) == 8  # 20 % of what replay leaves
-    assert made.dropped["not_needed"] == 32
+    assert sum(row.target == "sub" for row in made.rows) == 9  # 20 % of the 43 that replay leaves
+    assert made.dropped["not_needed"] == 34
 
 
 def test_the_same_evidence_gives_the_same_bytes_and_another_seed_others() -> None:

@@ -91,12 +91,12 @@ def room(train: Sequence[Example]) -> int:
 
 
 def allot(found: Sequence[Aim], places: int, replay: float) -> dict[str, int]:
-    """Rows by construct: replay has its share, then what is not asked at most UNASKED of the rest. No construct has a
-    larger share of the rest than its deficit is, however few are weak."""
+    """Rows by construct. Replay has its share as far as what practice asks is mastered; what is not asked has at most
+    UNASKED of the rest. No construct has a larger share of the rest than its deficit is, however few are weak."""
     fresh = {aim.construct: aim.weight for aim in found if aim.kind == "replay"}
     asked = {aim.construct: aim.weight for aim in found if aim.kind != "replay" and aim.asked}
     unasked = {aim.construct: aim.weight for aim in found if aim.kind != "replay" and not aim.asked}
-    replayed = round(replay * places) if fresh else 0
+    replayed = round(replay * places * len(fresh) / (len(fresh) + len(asked))) if fresh else 0
     rest = places - replayed
     exploring = rest if unasked else 0
     if asked and unasked:
