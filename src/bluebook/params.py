@@ -158,6 +158,20 @@ class Params(Struct, frozen=True):
         return self.subjects[name]
 
 
+class TeacherSettings(Struct, frozen=True):
+    """A model that may propose lessons. Prices and budget are in one currency; prices are for a million tokens."""
+
+    url: str  # up to the version, such as https://host/v1
+    model: str
+    kind: Literal["openai", "anthropic"]
+    key_variable: str | None  # the environment variable that holds the key; null where none is needed
+    price_in: Annotated[float, Meta(ge=0)]
+    price_out: Annotated[float, Meta(ge=0)]
+    budget: Annotated[float, Meta(ge=0)]  # of all that the transcript holds
+    seconds: Annotated[float, Meta(gt=0)] = 120.0  # for a whole reply
+    max_tokens: Annotated[int, Meta(ge=1)] = 4096  # of a reply
+
+
 class Local(Struct, frozen=True):
     """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
 
@@ -173,6 +187,7 @@ class Local(Struct, frozen=True):
     kill_stalled: bool = False  # end a training whose phase takes longer than it may, instead of only telling
     # Where else the loss curve goes; all of it stays on this machine.
     track: tuple[Literal["dvclive", "wandb"], ...] = ()
+    teacher: TeacherSettings | None = None  # nothing leaves the machine without one
     launch: list[str] = []  # the command that starts training in several processes; empty: one
 
 
