@@ -33,6 +33,7 @@ from bluebook.teaching.judge import Holdout, Verdict, ended, judge, mastered, ta
 from bluebook.teaching.repository import RebuildFailed, Repository, Tell, Trial, alone, holdout_of
 
 SET_ASIDE = Path("data/set_aside")
+NOTHING = "the draft is empty: practice shows nothing weak, or lessons have all the room they may"
 
 
 class Proposal(NamedTuple):
@@ -81,8 +82,8 @@ def teach(
     rebuild: Rebuild | None = None,
     tell: Tell = say,
 ) -> History:
-    """Teach `subject` of the repository at `root`, in at most `cycles` lessons, until the accuracy on the holdout of each
-    of the `wanted` constructs (empty: of all that the holdout can judge) is at least `until`.
+    """Teach `subject` of the repository at `root`, in at most `cycles` lessons, until the accuracy on the holdout of
+    each of the `wanted` constructs (empty: of all that the holdout can judge) is at least `until`.
 
     `rebuild` is `dvc repro` unless another is given. Raises BluebookError: DirtyTree for changes of others in the work
     tree, RebuildFailed where the graph fails for a reason that is not the lesson.
@@ -125,8 +126,7 @@ class _Loop(NamedTuple):
                 return History(
                     subject=self.subject,
                     until=self.until,
-                    reason=reason
-                    or "the practice exam shows nothing more to teach, or lessons have all the room they may",
+                    reason=reason or NOTHING,
                     mastered=sorted(has),
                     open=sorted(left),
                     cycles=self.history(),
@@ -235,11 +235,14 @@ class _Loop(NamedTuple):
             self.start(trial)
             return
         aside, reason = set_aside(trial.lesson)
+        minutes = 0.0
         if not (self.root / reason).exists():
             told = self.attempt(trial)
             if told is None:
                 return
-            write_json(self.root / reason, told)  # from here on the way leads back, whatever happens
+            minutes = told.cycle.minutes  # for the commit alone: no file holds a time
+            # From here on the way leads back, whatever happens.
+            write_json(self.root / reason, replace(told, cycle=replace(told.cycle, minutes=0.0)))
         lesson = self.root / trial.lesson
         if lesson.exists():
             lesson.replace(self.root / aside)
@@ -247,7 +250,7 @@ class _Loop(NamedTuple):
         changed = self.repository.refuse_dirt(self.own(trial))
         self.repository.restore([path for path in changed if path not in marks])
         told = msgspec.json.decode((self.root / reason).read_bytes(), type=SetAside)
-        self.record(told.cycle, marks)
+        self.record(replace(told.cycle, minutes=minutes), marks)
 
     def start(self, trial: Trial) -> None:
         """Build what HEAD says, and record it unless it is recorded."""

@@ -132,8 +132,8 @@ class Repository:
             )
             raise DirtyTree(
                 f"the work tree holds changes that this command did not make:\n  {shown}\n"
-                f"Commit them or undo them; teaching commits each cycle and takes back what forgets, and would mix them "
-                f"with yours"
+                f"Commit them or undo them; teaching commits each cycle, takes back what forgets, and must not mix "
+                f"them with yours"
             )
         return changed
 
@@ -175,8 +175,8 @@ class Repository:
         code = self._dvc(("repro", f"health@{self.subject}"), pass_fds=(lock.fileno(),))
         if code:
             raise RebuildFailed(
-                f"`dvc repro health@{self.subject}` failed with exit code {code}; what it says stands above. Put it right "
-                f"and run the same command: it goes on from here"
+                f"`dvc repro health@{self.subject}` failed with exit code {code}; what it says stands above. Put it "
+                f"right and run the same command: it goes on from here"
             )
 
     def _dvc(self, arguments: Sequence[str], pass_fds: Sequence[int] = ()) -> int:
