@@ -110,6 +110,8 @@ class Teacher:
         self.transcript = transcript
         self.offline = offline
         self._key = "" if offline else _key(settings)
+        if not offline:
+            _drop_torn_line(transcript)
         self._exchanges = list(read_jsonl(transcript, Exchange)) if transcript.exists() else []
         parts = urlsplit(settings.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
@@ -248,6 +250,16 @@ def _key(settings: TeacherSettings) -> str:
             f"the environment variable {settings.key_variable} does not hold a key: it has spaces"
         )
     return key
+
+
+def _drop_torn_line(transcript: Path) -> None:
+    """Cut what a killed process left of its last line. Its question then counts as asked, or was never sent."""
+    if not transcript.exists():
+        return
+    raw = transcript.read_bytes()
+    whole = raw.rfind(b"\n") + 1
+    if whole < len(raw):
+        os.truncate(transcript, whole)
 
 
 @contextmanager

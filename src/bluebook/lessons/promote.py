@@ -55,14 +55,15 @@ def promote(
     return path
 
 
-def next_file(folder: Path, name: str) -> Path:
-    """The file of the next lesson, its number one above every number used. Raises BluebookError for a name that is
+def next_file(folder: Path, name: str, *others: Path) -> Path:
+    """The file of the next lesson, its number one above every number used, in the folders `others` too. Raises BluebookError for a name that is
     not small letters, digits and hyphens."""
     if not _NAME.fullmatch(name):
         raise BluebookError(
             f"lesson name {name!r}: expected small letters, digits and hyphens, such as more-loops"
         )
-    used = [int(match[1]) for file in folder.glob("*.jsonl") if (match := _NUMBERED.fullmatch(file.name))]
+    files = [file for place in (folder, *others) for file in place.glob("*.jsonl")]
+    used = [int(match[1]) for file in files if (match := _NUMBERED.fullmatch(file.name))]
     return folder / f"{max(used, default=0) + 1:03}-{name}.jsonl"
 
 
