@@ -56,8 +56,9 @@ def promote(
 
 
 def next_file(folder: Path, name: str, *others: Path) -> Path:
-    """The file of the next lesson, its number one above every number used, in the folders `others` too. Raises BluebookError for a name that is
-    not small letters, digits and hyphens."""
+    """The file of the next lesson, its number one above every number used, in the folders `others` too.
+
+    Raises BluebookError for a name that is not small letters, digits and hyphens."""
     if not _NAME.fullmatch(name):
         raise BluebookError(
             f"lesson name {name!r}: expected small letters, digits and hyphens, such as more-loops"

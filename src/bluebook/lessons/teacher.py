@@ -1,8 +1,8 @@
 """What a teacher model proposes: lessons for weak constructs, and other wordings of lessons that there are.
 
-A teacher is optional, and what it says is trusted no more than anything else: every proposal goes through the judge that
-drafts and a person's edits go through. It is told the language's grammar, the constructs to aim at and examples from
-the training set. It is never told anything of an exam: examples that share words with an item are left out, and the
+A teacher is optional, and what it says is trusted no more than anything else: every proposal goes through the judge
+that drafts and a person's edits go through. It is told the language's grammar, the constructs to aim at and examples
+from the training set. It is never told anything of an exam: examples that hold an item's text are left out, and the
 finished question is searched once more for every item, present and retired, before it is sent.
 """
 
@@ -88,11 +88,11 @@ class Secrets:
 def propose(
     teacher: Teacher,
     subject: Subject,
-    weak: Sequence[Weak],
-    examples: Sequence[Example],
     judge: Judge,
     secrets: Secrets,
     *,
+    weak: Sequence[Weak],
+    examples: Sequence[Example],
     wanted: int,
 ) -> Proposals:
     """At most `wanted` new lessons for the `weak` constructs.
@@ -119,9 +119,7 @@ def propose(
     return Proposals(rows, refused, cost)
 
 
-def reword(
-    teacher: Teacher, subject: Subject, lessons: Sequence[DraftRow], judge: Judge, secrets: Secrets
-) -> Proposals:
+def reword(teacher: Teacher, judge: Judge, secrets: Secrets, *, lessons: Sequence[DraftRow]) -> Proposals:
     """Another wording of each lesson's instruction; the response stays. Raises like `propose`."""
     open_ones = [lesson for lesson in lessons if _open(lesson, secrets)]
     rows: list[DraftRow] = []
@@ -135,7 +133,9 @@ def reword(
             f"quoted texts:\n{listed}\n\nAnswer with nothing but a JSON array of objects with the keys "
             f'"of" (the number) and "prompt" (the other wording).'
         )
-        said = _asked(teacher, "You reword instructions. You add nothing and leave nothing out.", question, secrets)
+        said = _asked(
+            teacher, "You reword instructions. You add nothing and leave nothing out.", question, secrets
+        )
         cost += said.cost
         for one in _rows(said.text, Reworded):
             if not 1 <= one.of <= len(batch):
@@ -155,7 +155,9 @@ def reword(
 def _asked(teacher: Teacher, system: str, question: str, secrets: Secrets) -> Reply:
     """The reply to a question that holds no exam's text."""
     if (item := secrets.found_in(f"{system}\n{question}")) is not None:
-        raise ExamInPrompt(f"the question to the teacher holds the text of exam item {item!r}; it was not sent")
+        raise ExamInPrompt(
+            f"the question to the teacher holds the text of exam item {item!r}; it was not sent"
+        )
     return teacher.ask(system, question)
 
 
@@ -179,7 +181,8 @@ def _examples(examples: Sequence[Example], constructs: Sequence[str]) -> str:
     wanted = set(constructs)
     ranked = sorted(examples, key=lambda one: (-len(wanted & set(one.constructs)), one.id))
     return "\n".join(
-        json.dumps({"prompt": one.prompt, "response": one.response}, ensure_ascii=False) for one in ranked[:SHOWN]
+        json.dumps({"prompt": one.prompt, "response": one.response}, ensure_ascii=False)
+        for one in ranked[:SHOWN]
     )
 
 
@@ -217,13 +220,12 @@ def _row(subject: Subject, one: Proposed, weak: Sequence[Weak]) -> DraftRow:
 
 
 def _id(prompt: str, response: str) -> str:
-    return f"teacher-{sha256(f'{prompt}\0{response}'.encode()).hexdigest()[:12]}"
+    return f"teacher-{sha256(json.dumps([prompt, response]).encode()).hexdigest()[:12]}"
 
 
 def _keep(row: DraftRow, judge: Judge, rows: list[DraftRow], refused: Counter[str]) -> None:
     """Judge the row as every lesson is judged."""
-    if (fault := judge.fault(row)) is not None:
+    if (fault := judge.take(row)) is not None:
         refused[fault.reason] += 1
-        return
-    judge.keep(row)
-    rows.append(row)
+    else:
+        rows.append(row)

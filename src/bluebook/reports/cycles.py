@@ -8,15 +8,12 @@ A cycle that was set aside has no results in its tree, so its numbers stand in t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from bluebook.reports.data_sections import interval, percent, section
 from bluebook.reports.history import trailers as trailers_of
-from bluebook.reports.markup import Html, element, table
 
 Outcome = Literal["start", "kept", "set aside"]
 _OUTCOMES: dict[str, Outcome] = {"start": "start", "kept": "kept", "set aside": "set aside"}
@@ -118,51 +115,3 @@ def cycles(root: Path, subject: str) -> list[Cycle]:
     """Every cycle of the subject that HEAD's history holds, oldest first; empty where there is no Git."""
     parsed = (parse(commit, text) for commit, text in trailers_of(root, "Cycle"))
     return [cycle for cycle in parsed if cycle is not None and cycle.subject == subject]
-
-
-HEADINGS = (
-    "cycle",
-    "lesson",
-    "dataset",
-    "adapter",
-    "exam",
-    "score",
-    "95 % interval",
-    "mastered",
-    "minutes",
-    "",
-)
-
-
-def rows(found: Sequence[Cycle]) -> list[list[str]]:
-    """The history table's cells, one row a cycle, under HEADINGS."""
-    return [
-        [
-            str(cycle.number),
-            cycle.lesson,
-            cycle.dataset,
-            cycle.adapter,
-            cycle.exam,
-            percent(cycle.score),
-            interval(cycle.low, cycle.high),
-            f"{cycle.mastered} of {cycle.targets}",
-            f"{cycle.minutes:.1f}",
-            "; ".join(filter(None, (cycle.outcome, cycle.reason))),
-        ]
-        for cycle in found
-    ]
-
-
-def teaching(found: Sequence[Cycle], anchor: str) -> Html | None:
-    """The page's section; nothing where nobody taught."""
-    if not found:
-        return None
-    command = element("code", "bluebook teach")
-    note = element(
-        "p",
-        "One commit a cycle, by ",
-        command,
-        ". Scores are those of the holdout exam. A cycle that forgot is set aside: its lesson trains no more.",
-        class_="note",
-    )
-    return section(anchor, "Taught", note, table(list(HEADINGS), rows(found), "Cycles", "counts"))

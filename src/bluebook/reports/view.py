@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bluebook.records import Answer, ExamItem, Grade, Outcome, Sample, read_jsonl
+from bluebook.reports.cycles import Cycle, cycles
 from bluebook.reports.history import Revision, revisions
 from bluebook.reports.inputs import (
     GateResult,
@@ -82,6 +83,7 @@ class View(msgspec.Struct, kw_only=True):
     items: list[GradedItem]
     items_in_all: int
     revisions: list[Revision]
+    cycles: list[Cycle] = []
 
 
 def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> View:
@@ -122,6 +124,7 @@ def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> 
         items=[drawn(item, subject) for item in chosen(items)] if subject else chosen(items),
         items_in_all=len(items),
         revisions=revisions(root, name),
+        cycles=cycles(root, name),
     )
 
 
