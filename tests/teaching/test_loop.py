@@ -194,65 +194,93 @@ class Killed(BaseException):
 
 
 class Reaper:
-    """Counts everything that changes the world, and ends the process before or amid the one that is due."""
+    """Lists everything that changes the world, and ends the process before or amid the act that is `due`."""
 
     MUTATING = ("add", "commit", "restore", "update-ref", "hash-object")
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.due = 0
-        self.count = 0
+        self.due: tuple[str, int] | None = None  # an act, and the how manieth of its kind
+        self.acts: list[str] = []
         git, rebuild = Repository.git, world.rebuild
 
-        def counted_git(repository: Repository, *arguments: str, text: str | None = None) -> str:
+        def struck_git(repository: Repository, *arguments: str, text: str | None = None) -> str:
             if arguments[0] in self.MUTATING:
-                self.strike()
+                self.strike(f"git {arguments[0]}")
             return git(repository, *arguments, text=text)
 
-        def counted_rebuild(lock: Any) -> None:
-            self.strike()
+        def struck_rebuild(lock: Any) -> None:
+            self.strike("rebuild")
             world.write_lock(world.taught())
-            self.strike()  # half-way: the lock is the new one, the metrics are the old ones
+            self.strike("amid rebuild")  # the lock is the new one, the metrics are the old ones
             rebuild(lock)
 
-        monkeypatch.setattr(Repository, "git", counted_git)
-        monkeypatch.setattr(Repository, "dvc", lambda *arguments: self.strike())
-        monkeypatch.setattr(world, "rebuild", counted_rebuild)
+        monkeypatch.setattr(Repository, "git", struck_git)
+        monkeypatch.setattr(Repository, "dvc", lambda repository, *arguments: self.strike("dvc checkout"))
+        monkeypatch.setattr(world, "rebuild", struck_rebuild)
         for name in ("write_jsonl", "write_json"):
-            monkeypatch.setattr(loop, name, self.counted(getattr(loop, name)))
+            monkeypatch.setattr(loop, name, self.struck(name, getattr(loop, name)))
 
-    def counted(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        def struck(*arguments: Any) -> Any:
-            self.strike()
+    def struck(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def before(*arguments: Any) -> Any:
+            self.strike(name)
             return act(*arguments)
 
-        return struck
+        return before
 
-    def strike(self) -> None:
-        self.count += 1
-        if self.count == self.due:
+    def strike(self, act: str) -> None:
+        self.acts.append(act)
+        if self.due == (act, self.acts.count(act)):
             raise Killed
 
 
+def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[World, Reaper]:
+    monkeypatch.undo()
+    world = make_world(folder)
+    world.lessons = forgetful
+    return world, Reaper(world, monkeypatch)
+
+
+def killed_and_gone_on(world: World, reaper: Reaper, due: tuple[str, int]) -> object:
+    reaper.due = due
+    with pytest.raises(Killed):
+        world.teach()
+    world.teach()
+    return world.state()
+
+
+BOUNDARIES = {
+    "in the first rebuild": ("amid rebuild", 1),
+    "with the cycle begun and its lesson not written": ("write_jsonl", 1),
+    "between promote and rebuild": ("rebuild", 2),
+    "between rebuild and commit": ("git add", 2),
+    "with the reason not yet written": ("write_json", 1),
+    "with the reason written, nothing taken back": ("git restore", 1),
+    "with Git's part taken back, DVC's not": ("dvc checkout", 1),
+    "with all taken back and not recorded": ("git commit", 3),
+}
+
+
+def test_killed_at_each_boundary_the_same_command_comes_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = fresh(tmp_path / "undisturbed", monkeypatch)
+    world.teach()
+    expected = world.state()
+    for number, (when, due) in enumerate(BOUNDARIES.items()):
+        assert killed_and_gone_on(*fresh(tmp_path / f"{number}", monkeypatch), due) == expected, when
+
+
+@pytest.mark.slow
 def test_killed_before_anything_it_does_the_same_command_comes_to_the_same_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fresh(name: str) -> tuple[World, Reaper]:
-        world = make_world(tmp_path / name)
-        world.lessons = forgetful
-        return world, Reaper(world, monkeypatch)
-
-    world, reaper = fresh("undisturbed")
+    world, reaper = fresh(tmp_path / "undisturbed", monkeypatch)
     world.teach()
-    expected, acts = world.state(), reaper.count
-    assert acts > 20
-    for due in range(1, acts + 1):
-        monkeypatch.undo()
-        world, reaper = fresh(f"killed-{due}")
-        reaper.due = due
-        with pytest.raises(Killed):
-            world.teach()
-        world.teach()
-        assert world.state() == expected, f"killed before act {due}"
+    expected, acts = world.state(), reaper.acts
+    assert len(acts) > 20
+    for index, act in enumerate(acts):
+        due = (act, acts[: index + 1].count(act))
+        assert killed_and_gone_on(*fresh(tmp_path / f"{index}", monkeypatch), due) == expected, due
 
 
 def test_killed_in_a_cycle_it_counts_the_cycles_of_the_run_and_not_of_the_process(
@@ -260,7 +288,7 @@ def test_killed_in_a_cycle_it_counts_the_cycles_of_the_run_and_not_of_the_proces
 ) -> None:
     world.lessons = lambda number, attempt: [f"row {number}", *(["teach Lever"] if number == 1 else [])]
     reaper = Reaper(world, monkeypatch)
-    reaper.due = 14
+    reaper.due = ("amid rebuild", 3)
     with pytest.raises(Killed):
         world.teach(cycles=2)
     assert len(cycles(world.root, SUBJECT)) == 2
@@ -273,7 +301,7 @@ def test_an_interrupted_cycle_whose_ground_has_moved_is_dropped(
 ) -> None:
     world.lessons = lambda number, attempt: ["teach Lever"]
     reaper = Reaper(world, monkeypatch)
-    reaper.due = 10
+    reaper.due = ("amid rebuild", 2)
     with pytest.raises(Killed):
         world.teach(cycles=1)
     world.git("clean", "--quiet", "--force", "-d")

@@ -202,14 +202,15 @@ class Repository:
         return (loaded or {}).get("stages") or {}
 
     def _outputs(self) -> list[str]:
-        """What the stages of this subject and the common ones write, and `dvc.lock`."""
+        """What the stages of this subject and the common ones write, `dvc.lock`, and the `.gitignore` that DVC puts
+        beside an output."""
         found = [
             out["path"]
             for name, stage in self._stages().items()
             if "@" not in name or name.endswith(f"@{self.subject}")
             for out in stage.get("outs", ())
         ]
-        return [LOCK, *found]
+        return [LOCK, *found, *(f"{Path(path).parent}/.gitignore" for path in found)]
 
     def held(self, path: str) -> str:
         """The first digits by which DVC knows an output; empty where it does not know it."""
