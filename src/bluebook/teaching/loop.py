@@ -211,6 +211,8 @@ class _Loop(NamedTuple):
             attempt = attempt + 1 if cycle.outcome == "set aside" else 0
         number = history[-1].number + 1
         proposal = self.propose(self.root, self.subject, number, attempt)
+        if proposal.teacher:
+            self.tell(f"{self.subject}: the teacher model: {proposal.teacher}")
         if not proposal.rows:
             return None
         following = Trial(

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +62,7 @@ class Repository:
 
     def ready(self) -> None:
         """Raises BluebookError unless commits can be made on a branch."""
-        self.git("rev-parse", "--show-toplevel")
+        self.git("rev-parse", "--git-dir")
         if self._asked("symbolic-ref", "--quiet", "HEAD") is None:
             raise BluebookError(
                 "HEAD is on no branch, so commits would be lost; `git switch` to one, or make one"
@@ -86,6 +87,11 @@ class Repository:
     def _run(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
         command = ["git", "-C", str(self.root), *arguments]
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+    @cached_property
+    def _prefix(self) -> str:
+        """Where `root` lies in its repository; Git's status names paths from the top."""
+        return self.git("rev-parse", "--show-prefix").strip()
 
     def head(self) -> str:
         return self.git("rev-parse", "HEAD").strip()
@@ -112,8 +118,7 @@ class Repository:
         listed = self.git(
             "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
         )
-        prefix = self.git("rev-parse", "--show-prefix").strip()
-        return sorted(entry[3:].removeprefix(prefix) for entry in listed.split("\0") if entry)
+        return sorted(entry[3:].removeprefix(self._prefix) for entry in listed.split("\0") if entry)
 
     def refuse_dirt(self, own: Iterable[str] = ()) -> list[str]:
         """The changed paths, all of them the loop's: those of `own`, `dvc.lock` and the graph's outputs, where there is
