@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from bluebook.reports.cycle_section import rows
 from bluebook.reports.cycles import Cycle, cycles, parse, trailers
+from bluebook.reports.page import page
+from bluebook.reports.view import gather
 
 SHARE = st.integers(0, 10_000).map(lambda share: share / 10_000)
 NAMES = st.lists(st.from_regex(r"[A-Za-z:_]{1,12}", fullmatch=True), max_size=4).map(tuple)
@@ -73,6 +75,11 @@ def test_git_tells_the_cycles_of_one_subject_oldest_first(tmp_path: Path) -> Non
         (1, "toy", 40),
     ]
     assert cycles(tmp_path / "nowhere", "toy") == []
+    # The page shows them, among its sections.
+    shown = page([gather(tmp_path, "toy", "embedded")])
+    assert 'id="s-toy-cycles"' in shown
+    assert "50.0" in shown
+    assert 'id="s-toy-cycles"' not in page([gather(tmp_path, "untaught", "embedded")])
 
 
 def test_a_cycle_that_never_sat_its_exam_shows_no_score() -> None:
