@@ -41,7 +41,7 @@ def teach(
     if json:
         print(encode(history).decode())
     else:
-        from bluebook.reports.terminal import print_cycles
+        from bluebook.reports.cycle_section import print_cycles
 
         print_cycles(history.cycles)
         print(f"{subject}: {history.reason}")

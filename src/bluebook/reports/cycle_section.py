@@ -1,8 +1,12 @@
-"""The page's table of taught cycles, and its cells for the terminal."""
+"""The table of taught cycles, on the page and in the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from bluebook.reports.cycles import Cycle
 from bluebook.reports.data_sections import interval, percent, section
@@ -60,3 +64,10 @@ def teaching(view: View, anchor: str) -> Html | None:
         class_="note",
     )
     return section(anchor, "Taught", note, table(list(HEADINGS), rows(view.cycles), "Cycles", "counts"))
+
+
+def print_cycles(found: Sequence[Cycle]) -> None:
+    drawn = Table(*HEADINGS)
+    for row in rows(found):
+        drawn.add_row(*map(escape, row))
+    Console().print(drawn)

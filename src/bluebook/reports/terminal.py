@@ -9,9 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bluebook.exams.table import mastery_table
-from bluebook.reports import cycle_section
 from bluebook.reports.comparison import SIGNIFICANT, Change, SubjectChanges
-from bluebook.reports.cycles import Cycle
 from bluebook.reports.inputs import Construct, GateResult
 from bluebook.reports.status import Staleness, SubjectStatus
 
@@ -91,11 +89,3 @@ def _row(change: Change) -> list[str]:
 
 def _accuracy(found: Construct | None) -> str:
     return "" if found is None else f"{found.accuracy:.1%} of {found.n}"
-
-
-def print_cycles(found: Sequence[Cycle]) -> None:
-    """The history of `bluebook teach`."""
-    table = Table(*cycle_section.HEADINGS)
-    for row in cycle_section.rows(found):
-        table.add_row(*map(escape, row))
-    Console().print(table)
