@@ -35,6 +35,7 @@ def test_a_cycle_on_the_real_graph_killed_amid_its_rebuild(tmp_path: Path) -> No
 
     done = checkout.run(*COMMAND, check=False)
     assert done.returncode in {0, 1}, done.stderr[-3000:]
+    assert "waiting for it" in done.stderr
     assert "going on with cycle 1" in done.stderr
     history = json.loads(done.stdout)
     assert [cycle["number"] for cycle in history["cycles"]] == [0, 1]

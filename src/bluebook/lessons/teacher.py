@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from bluebook.corpus.duplicates import Fingerprint, normalise
+from bluebook.corpus.duplicates import fingerprint, normalise
 from bluebook.corpus.quotes import Quotes
 from bluebook.errors import BluebookError
 from bluebook.lessons.endpoint import Reply, Teacher, TeacherGarbage
@@ -66,23 +66,28 @@ class Proposals(NamedTuple):
 
 
 class Secrets:
-    """Texts that a question must not hold: prompts and references of exams, whole, and prompts by the half."""
+    """Texts that a question must not hold: the prompts and references of exams."""
 
     def __init__(self, items: Iterable[ExamItem]) -> None:
         self._texts: dict[str, str] = {}
         self._quotes = Quotes()
         for item in items:
-            self._quotes.add(item.id, Fingerprint(normalise(item.prompt), ""), formal=True)
+            self._quotes.add(item.id, fingerprint(item.prompt, item.reference), formal=True)
             for text in (item.prompt, item.reference):
                 words = normalise(text)
                 if len(words.split()) >= _WORDS:
                     self._texts.setdefault(words, item.id)
 
     def found_in(self, text: str) -> str | None:
-        """The id of an item whose text stands in `text`; None where none does."""
+        """The id of an item whose prompt or reference stands in `text`; None where none does."""
         normal = normalise(text)
-        whole = next((item for words, item in self._texts.items() if words in normal), None)
-        return whole or self._quotes.find(Fingerprint(normal, ""))
+        return next((item for words, item in self._texts.items() if words in normal), None)
+
+    def open(self, example: Example) -> bool:
+        """Whether an example may be shown: it holds no item's text, and no prompt by the half. Only of one example
+        does the half say anything; many of them share as much with some item together."""
+        whole = self.found_in(f"{example.prompt}\n{example.response}")
+        return whole is None and self._quotes.find(fingerprint(example.prompt, example.response)) is None
 
 
 def propose(
@@ -99,7 +104,7 @@ def propose(
 
     Raises ExamInPrompt, and a TeacherError where the teacher gives nothing that can be used."""
     system = _language(subject)
-    shown = _examples([one for one in examples if _open(one, secrets)], [one.construct for one in weak])
+    shown = _examples([one for one in examples if secrets.open(one)], [one.construct for one in weak])
     rows: list[DraftRow] = []
     refused: Counter[str] = Counter()
     cost = 0.0
@@ -121,7 +126,7 @@ def propose(
 
 def reword(teacher: Teacher, judge: Judge, secrets: Secrets, *, lessons: Sequence[DraftRow]) -> Proposals:
     """Another wording of each lesson's instruction; the response stays. Raises like `propose`."""
-    open_ones = [lesson for lesson in lessons if _open(lesson, secrets)]
+    open_ones = [lesson for lesson in lessons if secrets.open(lesson)]
     rows: list[DraftRow] = []
     refused: Counter[str] = Counter()
     cost = 0.0
@@ -159,10 +164,6 @@ def _asked(teacher: Teacher, system: str, question: str, secrets: Secrets) -> Re
             f"the question to the teacher holds the text of exam item {item!r}; it was not sent"
         )
     return teacher.ask(system, question)
-
-
-def _open(example: Example, secrets: Secrets) -> bool:
-    return secrets.found_in(f"{example.prompt}\n{example.response}") is None
 
 
 def _language(subject: Subject) -> str:

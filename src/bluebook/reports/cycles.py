@@ -24,7 +24,8 @@ _MINUTES = re.compile(r"\d+\.\d")
 
 class Cycle(msgspec.Struct, kw_only=True, frozen=True):
     """One cycle. `start` is what a run of cycles began from. `dataset` and `adapter` are the first digits of what DVC
-    knows them by; `minutes` are those of its rebuild, which no result depends on."""
+    knows them by; `minutes` are those of its rebuild, since the last
+    interruption; no result depends on them."""
 
     commit: str
     subject: str
