@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from bluebook.corpus.apart import RETIRED
 from bluebook.records import ExamItem, Example, Outcome, Sample, encode
 from bluebook.subjects.ue5.catalogue import load
 from bluebook.subjects.ue5.examining import Combination, Plan, combination, exam, lesson
@@ -32,13 +33,13 @@ def material() -> dict[Path, Sequence[ExamItem] | Sequence[Example]]:
     generator = Generator(catalogue)
     taken = sample_combinations(generator)
     exams, lessons = ROOT / "data/exams/ue5", ROOT / "data/lessons/ue5"
+    holdout = exam(generator, "ue5-core-holdout", Plan("holdout", 120, "holdout", taken=taken))
+    retired = exams / RETIRED / f"holdout-{holdout[0].version}.jsonl"  # where `exams rotate` has put it
     return {
         exams / "practice.jsonl": exam(
             generator, "ue5-practice", Plan("practice", 100, "practice", taken=taken)
         ),
-        exams / "holdout.jsonl": exam(
-            generator, "ue5-core-holdout", Plan("holdout", 120, "holdout", taken=taken)
-        ),
+        retired if retired.exists() else exams / "holdout.jsonl": holdout,
         lessons / "002-core.jsonl": lesson(generator, "002-core", Plan(None, 120, "lesson")),
     }
 

@@ -11,48 +11,16 @@ from random import Random
 
 from bluebook import params, subjects
 from bluebook.artifacts import write_json, write_sidecar
+from bluebook.corpus.apart import read_kept_apart
 from bluebook.corpus.compose import compose
-from bluebook.errors import BluebookError, DataError
-from bluebook.records import ExamItem, Example, read_jsonl, read_numbered, write_jsonl
+from bluebook.errors import BluebookError
+from bluebook.lessons.reading import read_lessons
+from bluebook.records import Example, read_jsonl, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
-from bluebook.subjects.subject import ParseError, Subject
+from bluebook.subjects.subject import Subject
 
 TRIES = 10  # for each example that is wanted
-
-
-def read_lessons(folder: Path, subject: Subject) -> Iterator[Example]:
-    """Every lesson of `folder` but the drafts, which nobody has promoted yet.
-
-    Raises DataError that names file and line of a lesson of another subject, one whose response does not
-    parse, and one that breaks a rule of the subject.
-    """
-    for file in sorted(folder.glob("*.jsonl")):
-        if file.name.endswith(".draft.jsonl"):
-            continue
-        for line, lesson in read_numbered(file, Example):
-            if lesson.subject != subject.name:
-                raise DataError(
-                    file, line, f"expected a lesson of {subject.name}, found one of {lesson.subject!r}"
-                )
-            try:
-                findings = subject.check(subject.parse(lesson.response))
-            except ParseError as error:
-                raise DataError(file, line, f"lesson {lesson.id}: response {error}") from error
-            if findings:
-                first = findings[0]
-                raise DataError(
-                    file,
-                    line,
-                    f"lesson {lesson.id}: response line {first.line}, column {first.column}: {first.message} "
-                    f"({first.code}); correct the lesson or take it out",
-                )
-            yield lesson
-
-
-def read_exams(folder: Path) -> Iterator[ExamItem]:
-    for file in sorted(folder.glob("*.jsonl")):
-        yield from read_jsonl(file, ExamItem)
 
 
 def generate(subject: Subject, wanted: int, seed: int) -> Iterator[Example]:
@@ -87,7 +55,7 @@ def main(name: str) -> None:
             read_jsonl(records, subject.record_type),
             list(read_lessons(lessons, subject)),
             list(generate(subject, mine.compose.generated, settings.seed)),
-            list(read_exams(exams)),
+            list(read_kept_apart(exams)),
             settings=mine.compose,
             seed=settings.seed,
         )

@@ -1,4 +1,4 @@
-"""Answers to mastery, with two baselines; nothing is generated here (steps 6.4-7.1).
+"""Answers to mastery, with two baselines, and a draft of lessons; no model writes here (steps 6.4-8.1).
 
 python stages/grade.py SUBJECT
 
@@ -18,6 +18,7 @@ from bluebook.artifacts import write_json, write_sidecar
 from bluebook.exams.grade import GradedExam, grade_exam
 from bluebook.exams.items import read_items
 from bluebook.exams.table import mastery_table
+from bluebook.lessons.stored import draft_path, write_draft
 from bluebook.records import Answer, Example, Grade, read_jsonl, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
@@ -54,6 +55,9 @@ def main(name: str) -> None:
         write_jsonl(out, grades)
         for kind, found in graded.items():
             write_json(Path(f"metrics/{name}/{METRICS[kind]}.json"), found.mastery)
+    with step("8.1", "Draft lessons") as running:
+        drafted = write_draft(subject, settings, draft_path(name))
+        running.note(f"{len(drafted.rows)} rows")
     write_sidecar(
         out,
         stage="grade",

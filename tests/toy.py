@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -16,7 +16,17 @@ from random import Random
 import msgspec
 
 from bluebook.params import SubjectParams
-from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Region, Sample
+from bluebook.records import (
+    DatasetRow,
+    ExamItem,
+    Example,
+    GradeError,
+    Origin,
+    Outcome,
+    Record,
+    Region,
+    Sample,
+)
 from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
@@ -174,6 +184,21 @@ class Prefix:
             other = Node(str(rng.randint(0, LARGEST)))
             node = Node(word, (node, other) if rng.random() < 0.5 else (other, node))
         return self.example(node, "generated")
+
+    def teachable(self) -> Sequence[str]:
+        return sorted(SIGNS)
+
+    def examine(self, like: Sequence[ExamItem], taken: Iterable[Sequence[str]], seed: str) -> list[ExamItem]:
+        """Items of all operations, `taken` or not: there are only seven combinations."""
+        rng = Random(seed)
+        made = [self.generate(sorted(SIGNS), rng) for _ in like]
+        return [
+            msgspec.structs.replace(
+                old, id=f"{seed}-{number}", version=seed, prompt=one.prompt, reference=one.response,
+                constructs=one.constructs,
+            )
+            for number, (old, one) in enumerate(zip(like, made, strict=True))
+        ]  # fmt: skip
 
     def regions(self, response: str) -> list[Region]:
         """Numbers, and all the rest as `words`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from bluebook import cli_train, cli_ue5
+from bluebook import cli_exams, cli_lessons, cli_teach, cli_train, cli_ue5
 from bluebook.cli_input import File, read_text
 from bluebook.errors import BluebookError
 
@@ -35,6 +35,9 @@ app = typer.Typer(
 )
 app.add_typer(cli_ue5.app, name="ue5")
 app.add_typer(cli_train.app, name="train")
+app.add_typer(cli_lessons.app, name="lessons")
+app.add_typer(cli_exams.app, name="exams")
+app.command()(cli_teach.teach)
 
 
 def known_subject(name: str) -> str:

@@ -56,6 +56,7 @@ class ComposeParams(Struct, frozen=True):
     validation_share: float
     holdout_share: float
     near_duplicate: float  # Jaccard similarity at which two examples count as one
+    rotation: int  # of the holdout that is set aside from records: the next number sets others aside
     generated: int  # examples from the subject's own generator that join the records and lessons
 
 
@@ -119,6 +120,16 @@ class ExamParams(Struct, frozen=True):
     max_items: int  # of each exam, chosen by item id; 0 takes all
 
 
+class LessonParams(Struct, frozen=True):
+    """What a draft of lessons holds."""
+
+    size: Annotated[int, Meta(ge=0)]  # examples, fewer where lessons would be too large a share of training
+    weak_below: Annotated[
+        float, Meta(gt=0, le=1)
+    ]  # accuracy on the practice exam below which a construct is weak
+    replay: Annotated[float, Meta(ge=0, le=1)]  # share of the draft that keeps mastered constructs fresh
+
+
 class SubjectParams(Struct, frozen=True):
     raw: str
     ingest: dict[str, Any]  # typed by the subject
@@ -127,6 +138,7 @@ class SubjectParams(Struct, frozen=True):
     gate: GateParams
     train: TrainParams
     exam: ExamParams
+    lessons: LessonParams
 
 
 class CatalogueParams(Struct, frozen=True):
@@ -147,6 +159,20 @@ class Params(Struct, frozen=True):
         return self.subjects[name]
 
 
+class TeacherSettings(Struct, frozen=True):
+    """A model that may propose lessons. Prices and budget are in one currency; prices are for a million tokens."""
+
+    url: str  # up to the version, such as https://host/v1
+    model: str
+    kind: Literal["openai", "anthropic"]
+    key_variable: str | None  # the environment variable that holds the key; null where none is needed
+    price_in: Annotated[float, Meta(ge=0)]
+    price_out: Annotated[float, Meta(ge=0)]
+    budget: Annotated[float, Meta(ge=0)]  # of all that the transcript holds
+    seconds: Annotated[float, Meta(gt=0)] = 120.0  # for a whole reply
+    max_tokens: Annotated[int, Meta(ge=1)] = 4096  # of a reply
+
+
 class Local(Struct, frozen=True):
     """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
 
@@ -162,6 +188,7 @@ class Local(Struct, frozen=True):
     kill_stalled: bool = False  # end a training whose phase takes longer than it may, instead of only telling
     # Where else the loss curve goes; all of it stays on this machine.
     track: tuple[Literal["dvclive", "wandb"], ...] = ()
+    teacher: TeacherSettings | None = None  # nothing leaves the machine without one
     launch: list[str] = []  # the command that starts training in several processes; empty: one
 
 

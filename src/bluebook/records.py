@@ -66,6 +66,15 @@ class Example(msgspec.Struct, kw_only=True, omit_defaults=True):
     system: str | None = None
 
 
+class DraftRow(Example, kw_only=True, omit_defaults=True):
+    """An example that a draft proposes to train on. `prompt` is the instruction, `response` the reference; `target` is
+    the construct that it is there for, and `why` says so to the person who approves it."""
+
+    aim: Literal["weak", "absent", "replay"]
+    target: str
+    why: str
+
+
 class Message(msgspec.Struct, kw_only=True):
     role: Literal["system", "user", "assistant"]
     content: str

@@ -19,7 +19,9 @@ from bluebook.params import ComposeParams
 from bluebook.records import ExamItem, Example, Origin, Record
 from tests import toy
 
-SETTINGS = ComposeParams(validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, generated=0)
+SETTINGS = ComposeParams(
+    validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, rotation=0, generated=0
+)
 
 
 class Language(toy.Prefix):
@@ -156,6 +158,22 @@ def test_each_leak_has_its_name() -> None:
     free = compose(toy.Prefix(), rows, lessons, [], exam, settings=SETTINGS, seed=7)
     assert "l-program" not in reasons(free)  # without a grammar equal replies give nothing away
     assert reasons(free)["l-near"] == "exam_near_duplicate"
+
+
+def test_a_quoted_item_is_a_leak_by_name() -> None:
+    words = "the keeper of the lock adds up what the boats have paid since the ice went out in spring"
+    story = " ".join(f"and then came boat {name} with coal" for name in ("Ada", "Bea", "Cleo", "Dot", "Eva"))
+    told = lesson("l-quote", f"{story}; {words}, {story}", "sub(7, 8)")
+    assert (
+        reasons(composed(records(60), (told,), (item("x", words, "add(3, sub(4, 5))"),)))["l-quote"]
+        == "exam_quote"
+    )
+
+
+def test_another_rotation_sets_other_groups_aside() -> None:
+    first = {i.id for i in composed(records(200)).holdout}
+    second = {i.id for i in composed(records(200), rotation=1).holdout}
+    assert second and len(first & second) < len(first) / 2
 
 
 def test_the_validation_copy_is_dropped_and_the_training_copy_stays() -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from bluebook import subjects
 from bluebook.artifacts import sha256
+from bluebook.corpus.compose import Dropped
 from bluebook.errors import BluebookError, DataError
 from bluebook.families import chat_template, family_named
 from bluebook.models import BaseManifest, write_manifest
@@ -194,3 +195,22 @@ def test_a_failing_export_leaves_the_old_dataset(repository: Path) -> None:
         stage("export")("prefix")
     assert sha256(Path("data/datasets/prefix")) == before
     assert [p.name for p in Path("data/datasets").iterdir()] == ["prefix"]
+
+
+def test_retired_items_are_never_trained_on(repository: Path) -> None:
+    stage("compose")("prefix")
+    trained = next(e for e in read_jsonl(OUTPUTS[0], Example) if e.split == "train")
+    old = ExamItem(
+        id="old",
+        exam="drill",
+        version="1",
+        kind="holdout",
+        prompt=trained.prompt,
+        reference=trained.response,
+        constructs=[],
+    )
+    write_jsonl(Path("data/exams/prefix/retired/drill-1.jsonl"), [old])
+    stage("compose")("prefix")
+    assert trained.id not in {e.id for e in read_jsonl(OUTPUTS[0], Example)}
+    [drop] = [d for d in read_jsonl(OUTPUTS[4], Dropped) if d.id == trained.id]
+    assert (drop.reason, drop.like) == ("exam_prompt", "old")

@@ -18,7 +18,7 @@ from bluebook.errors import BluebookError
 from bluebook.exams.mastery import Mastery
 from bluebook.families import chat_template, family_named
 from bluebook.models import BaseManifest, adapter_manifest, weights_sha256, write_manifest
-from bluebook.records import Answer, Grade, read_jsonl, write_jsonl
+from bluebook.records import Answer, DraftRow, Grade, read_jsonl, write_jsonl
 from tests.exams.conftest import exam, examples, written
 from tests.exams.test_answer import candidate
 
@@ -111,6 +111,9 @@ def test_answer_then_grade(repository: Path, method: str) -> None:
     assert set(holdout.baselines) == {"retrieval", "constant"}
     assert set(holdout.loss) == {"all", *holdout.constructs}
     assert len(list(read_jsonl(repository / "data/grades/prefix.jsonl", Grade))) == 55
+    drafted = list(read_jsonl(repository / "data/drafts/prefix.jsonl", DraftRow))
+    weak = {name for name, one in practice.constructs.items() if one.accuracy < 0.85}
+    assert drafted and {row.target for row in drafted if row.aim == "weak"} <= weak
 
 
 def test_grade_without_a_practice_exam(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,6 +139,29 @@ def near_holdout_item(draft: Draft) -> None:
     draft.write("v005", prompt=prompt, response=response)
 
 
+def quotes_practice_item(draft: Draft) -> None:
+    """An item hidden in a longer prompt, too long to be near it."""
+    prompt, draft.items[0].reference = _long_pair("today")
+    draft.items[0].prompt = prompt
+    draft.write("r013", prompt=f"{_preface()} {prompt} {_preface('afterwards')}")
+
+
+def quotes_holdout_reply(draft: Draft) -> None:
+    """A long reply of the holdout, told again under another prompt."""
+    draft.holdout[0].reference = f"<assistant>: {_preface('slowly')}"
+    draft.write(
+        "v005", prompt="<user>: How was it?", response=f"<assistant>: Well then. {_preface('slowly')}"
+    )
+
+
+def _preface(how: str = "before") -> str:
+    return (
+        f"It was told {how} in the long evenings at the harbour, when nets were mended and nobody was in a hurry, that "
+        "the miller kept three clocks, each of them wrong in its own way, and that he asked his visitors which was the "
+        "kindest, because a clock that is late forgives, one that is early warns, and one that stands is right twice."
+    )
+
+
 def _long_pair(when: str) -> tuple[str, str]:
     """Two of these differ in one word of forty."""
     prompt = (
@@ -180,6 +203,8 @@ CASES: list[tuple[Plant, str, str]] = [
     (asks_practice_item, "exam_disjoint", "r013"),
     (asks_holdout_item, "exam_disjoint", "v005"),
     (near_holdout_item, "exam_not_near", "v005"),
+    (quotes_practice_item, "exam_not_quoted", "r013"),
+    (quotes_holdout_reply, "exam_not_quoted", "v005"),
 ]
 
 

@@ -33,6 +33,7 @@ FRAME = {
     "bluebook/corpus/__init__.py",
     "bluebook/exams/__init__.py",
     "bluebook/health/__init__.py",
+    "bluebook/lessons/__init__.py",
     "bluebook/reports/__init__.py",
     "bluebook/training/__init__.py",
 }

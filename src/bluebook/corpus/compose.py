@@ -7,9 +7,8 @@ after another, and whatever an earlier side would give away is dropped from the 
 
     exams  ->  holdout (exam items made from records)  ->  train (lessons first)  ->  validation
 
-An example is too like an exam item when the prompts are equal, when the responses are the same program, or
-when the pairs are near duplicates. Each drop is counted by its reason, and the counts add up or the stage
-fails.
+What is too like an exam item, or repeats an earlier example, is decided in `apart.py`. Each drop is counted by its
+reason, and the counts add up or the stage fails.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
+from bluebook.corpus.apart import Compared, Exams, Seen, compared
 from bluebook.errors import BluebookError
 from bluebook.params import ComposeParams
 from bluebook.records import ExamItem, Example, Record, encode
-from bluebook.subjects.subject import Subject, program_of
+from bluebook.subjects.subject import Subject
 
 Side = Literal["train", "validation", "holdout"]
 
@@ -51,7 +50,7 @@ class Composed(msgspec.Struct, kw_only=True):
 
 def side_of(group: str, settings: ComposeParams, seed: int) -> Side:
     """The side of a source group: a point in [0, 1) from its hash, cut at the two shares."""
-    digest = hashlib.sha256(f"{seed}\0{group}".encode()).digest()
+    digest = hashlib.sha256(f"{seed + settings.rotation}\0{group}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64
     if point < settings.holdout_share:
         return "holdout"
@@ -85,9 +84,8 @@ def compose(
         side = side_of(example.origin.group, settings, seed)
         sides["train" if side == "holdout" else side].append(example)
 
-    exams, training, validating, setting_aside = (Seen(settings.near_duplicate) for _ in range(4))
-    for item in exam_items:
-        exams.add(item.id, compared(subject, item.prompt, item.reference))
+    exams = Exams(subject, exam_items, settings.near_duplicate)
+    training, validating, setting_aside = (Seen(settings.near_duplicate) for _ in range(3))
     dropped: list[Dropped] = []
     fill = partial(_fill, subject, dropped=dropped)
     held = fill(sides["holdout"], setting_aside, {"exam": exams})
@@ -120,52 +118,6 @@ def compose(
             "lesson_share": round(sum(example.id in lesson_ids for example in train) / len(train), 4),
         },
     )
-
-
-class Compared(NamedTuple):
-    """An example as it is compared with others."""
-
-    pair: Fingerprint
-    program: str | None  # canonical; None in free text, where equal replies give nothing away
-
-
-def compared(subject: Subject, prompt: str, response: str) -> Compared:
-    return Compared(fingerprint(prompt, response), program_of(subject, response))
-
-
-class Seen:
-    """The examples of one side, and in which way another example repeats or gives away one of them."""
-
-    def __init__(self, threshold: float) -> None:
-        self._pairs: dict[Fingerprint, str] = {}
-        self._prompts: dict[str, str] = {}
-        self._programs: dict[str, str] = {}
-        self._near = NearIndex(threshold)
-
-    def add(self, id: str, one: Compared) -> None:
-        self._pairs.setdefault(Fingerprint(one.pair.prompt, one.pair.response), id)
-        self._prompts.setdefault(one.pair.prompt, id)
-        if one.program is not None:
-            self._programs.setdefault(one.program, id)
-        self._near.add(id, one.pair)
-
-    def repeats(self, one: Compared) -> tuple[str, str] | None:
-        """`duplicate` or `near_duplicate`, and the id of the earlier example."""
-        if (like := self._pairs.get(one.pair)) is not None:
-            return "duplicate", like
-        return self._nearly(one)
-
-    def gives_away(self, one: Compared) -> tuple[str, str] | None:
-        """`prompt`, `program` or `near_duplicate`, and the id of the example that this one is too like."""
-        if (like := self._prompts.get(one.pair.prompt)) is not None:
-            return "prompt", like
-        if one.program is not None and (like := self._programs.get(one.program)) is not None:
-            return "program", like
-        return self._nearly(one)
-
-    def _nearly(self, one: Compared) -> tuple[str, str] | None:
-        like = self._near.find(one.pair)
-        return None if like is None else ("near_duplicate", like)
 
 
 def _fill(

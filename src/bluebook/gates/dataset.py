@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from bluebook.corpus.apart import read_kept_apart
 from bluebook.corpus.duplicates import Fingerprint, fingerprint
 from bluebook.errors import DataError
 from bluebook.records import DatasetRow, ExamItem, Example, read_jsonl
@@ -91,7 +92,7 @@ def read_dataset(
     near_duplicate: float,
     program: Callable[[str], str | None],
 ) -> Dataset:
-    """Read `folder`'s two splits, `examples`, every `*.jsonl` in `exams`, and `holdout`.
+    """Read `folder`'s two splits, `examples`, every `*.jsonl` in `exams`, retired ones too, and `holdout`.
 
     Raises DataError where a file is missing, or where anything but a dataset line cannot be read: those files
     are not what is being judged.
@@ -99,11 +100,10 @@ def read_dataset(
     for path in (*(folder / f"{split}.jsonl" for split in SPLITS), examples, holdout):
         if not path.is_file():
             raise DataError(path, None, "not found; run `dvc repro` for the stage that writes it")
-    items = [item for file in sorted(exams.glob("*.jsonl")) for item in read_jsonl(file, ExamItem)]
     return Dataset(
         lines=[line for split in SPLITS for line in _read_split(folder / f"{split}.jsonl", split)],
         examples={example.id: example for example in read_jsonl(examples, Example)},
-        exam_items=[*items, *read_jsonl(holdout, ExamItem)],
+        exam_items=list(read_kept_apart(exams, holdout)),
         max_tokens=max_tokens,
         near_duplicate=near_duplicate,
         program=program,

@@ -12,7 +12,8 @@ from functools import cache
 
 import msgspec
 
-from bluebook.corpus.duplicates import normalise
+from bluebook.corpus.duplicates import fingerprint, normalise
+from bluebook.corpus.quotes import Quotes
 from bluebook.families import control_tokens
 from bluebook.gates.dataset import Dataset, Split, asked, replied
 from bluebook.gates.near import near_rows
@@ -155,6 +156,20 @@ def near_exam(dataset: Dataset) -> Findings:
     return {index: f"nearly exam item {item}" for index, item in near_rows(dataset).exam.items()}
 
 
+def quotes_exam(dataset: Dataset) -> Findings:
+    """Rows that quote an exam item, as `corpus/quotes.py` counts it, and are not too like it as a whole."""
+    quotes = Quotes()
+    for item in dataset.exam_items:
+        formal = dataset.program(item.reference) is not None
+        quotes.add(item.id, fingerprint(item.prompt, item.reference), formal=formal)
+    told = exam_overlap(dataset).keys() | near_rows(dataset).exam.keys()
+    return {
+        index: f"quotes exam item {item_id}"
+        for index, pair in dataset.pairs.items()
+        if index not in told and (item_id := quotes.find(pair)) is not None
+    }
+
+
 def near_validation(dataset: Dataset) -> Findings:
     """Training rows nearly like a validation row, both prompt and completion."""
     return {index: f"nearly validation row {id}" for index, id in near_rows(dataset).validation.items()}
@@ -284,4 +299,10 @@ RULES: tuple[Rule, ...] = (
         exam_overlap,
     ),
     Rule("exam_not_near", "no row is a near-duplicate of an exam or holdout item", _COMPOSE, near_exam),
+    Rule(
+        "exam_not_quoted",
+        "no row quotes half of an exam or holdout item, in runs of 13 words",
+        _COMPOSE,
+        quotes_exam,
+    ),
 )

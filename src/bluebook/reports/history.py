@@ -132,3 +132,12 @@ def revisions(root: Path, subject: str) -> list[Revision]:
         )
         for commit, subject_line, raw in versions(root, path)
     ]
+
+
+def trailers(root: Path, key: str) -> list[tuple[str, str]]:
+    """Every commit behind HEAD whose message has a line `key: …`, with its trailers, oldest first."""
+    form = "--format=%H%n%(trailers:only,unfold)%x00"
+    log = git(root, "log", "--reverse", "--topo-order", f"--grep=^{key}: ", form) or b""
+    entries = [entry.strip() for entry in log.decode("utf-8", "replace").split("\0")]
+    found = [entry.partition("\n") for entry in entries if entry]
+    return [(commit, text) for commit, _, text in found]

@@ -12,6 +12,7 @@ from importlib.resources import files
 from bluebook.reports import data_sections as data
 from bluebook.reports import pictures
 from bluebook.reports import result_sections as results
+from bluebook.reports.cycle_section import teaching
 from bluebook.reports.gate_section import gate
 from bluebook.reports.health_section import health
 from bluebook.reports.markup import Html, element, join
@@ -28,6 +29,7 @@ _PARTS = {
     "mastery": ("Mastery", mastery),
     "answers": ("Answers", results.answers),
     "history": ("History", results.history),
+    "cycles": ("Cycles", teaching),
 }
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from bluebook.records import Answer, ExamItem, Grade, Outcome, Sample, read_jsonl
 from bluebook.reports.comparison import counted
+from bluebook.reports.cycles import Cycle, cycles
 from bluebook.reports.history import Revision, revisions
 from bluebook.reports.inputs import (
     Construct,
@@ -95,6 +96,7 @@ class View(msgspec.Struct, kw_only=True):
     errors: dict[tuple[str, str], ExamErrors]  # (kind of exam, mode)
     retention: Retention | None
     revisions: list[Revision]
+    cycles: list[Cycle] = []
 
 
 def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> View:
@@ -138,6 +140,7 @@ def gather(root: Path, name: str, base: str, subject: Subject | None = None) -> 
         errors=_errors(items),
         retention=read_optional(metrics / "retention.json", Retention),
         revisions=revisions(root, name),
+        cycles=cycles(root, name),
     )
 
 

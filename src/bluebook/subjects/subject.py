@@ -7,7 +7,7 @@ Great Expectations. Its rules for the gate are plain functions; the gate turns t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bluebook.errors import BluebookError
-from bluebook.records import DatasetRow, Example, GradeError, Outcome, Record, Region, Sample, Share
+from bluebook.records import DatasetRow, ExamItem, Example, GradeError, Outcome, Record, Region, Sample, Share
 
 
 class ParseError(BluebookError):
@@ -138,6 +138,16 @@ class Subject(Protocol):
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         """An example of these constructs, valid by construction."""
+
+    def teachable(self) -> Sequence[str]:
+        """The constructs that `generate` can be asked for by name, sorted: what a complete training set shows."""
+
+    def examine(self, like: Sequence[ExamItem], taken: Iterable[Sequence[str]], seed: str) -> list[ExamItem]:
+        """The next edition of the exam `like`: as many new items of its kind, their ids beginning with `seed`,
+        their version a hash of their content, none of a combination of constructs in `taken`. Empty where exams
+        are not generated.
+
+        Raises BluebookError where so many cannot be made."""
 
     def expectations(self) -> Suite:
         """The subject's part of the gate."""

@@ -10,7 +10,7 @@ import pytest
 
 from bluebook.errors import BluebookError
 from bluebook.records import DatasetRow, Example, Message, TokenCount
-from bluebook.subjects.persona.generator import SOURCES, generate
+from bluebook.subjects.persona.generator import SOURCES, generate, names
 from bluebook.subjects.persona.grading import check, word_count
 from bluebook.subjects.persona.notation import TAGS, parse, tags_in_place
 from bluebook.subjects.persona.suite import ExpectPolicy, expectations
@@ -151,3 +151,8 @@ def test_no_list_of_words_repeats_itself() -> None:
         assert all(words), name
     for name, verbs in VERBS.items():
         assert len({verb.base for verb in verbs}) == len(verbs), name
+
+
+def test_every_construct_that_is_listed_can_be_generated() -> None:
+    for name in names():
+        assert name in generate([name], Random(name)).constructs

@@ -16,6 +16,7 @@ from bluebook.params import (
     ComposeParams,
     ExamParams,
     GateParams,
+    LessonParams,
     LoraParams,
     StopEarlyParams,
     SubjectParams,
@@ -333,10 +334,13 @@ def settings_with(**ingest: object) -> SubjectParams:
         raw="data/raw/ue5",
         ingest=ingest,
         expect={},
-        compose=ComposeParams(validation_share=0.05, holdout_share=0.15, near_duplicate=0.85, generated=0),
+        compose=ComposeParams(
+            validation_share=0.05, holdout_share=0.15, near_duplicate=0.85, rotation=0, generated=0
+        ),
         gate=GateParams(minimum_samples=1, too_few="warn", waivers={}),
         train=train,
         exam=ExamParams(mode="constrained", max_new_tokens=1, max_items=0),
+        lessons=LessonParams(size=1, weak_below=0.85, replay=0.0),
     )
 
 
@@ -346,3 +350,14 @@ def test_settings_are_typed() -> None:
         create(settings_with(max_bytes=1, max_nodes=2, wordings=9), seed=1)
     with pytest.raises(ParamsError, match="max_nodes"):
         create(settings_with(max_bytes=1, wordings=1), seed=1)
+
+
+def test_every_construct_that_is_teachable_can_be_generated() -> None:
+    """Core types alone give small programs of core types: what a lesson on them is made of."""
+    subject = Ue5(POLICY, 11, CATALOGUE)
+    names = subject.teachable()
+    assert list(names) == sorted(names) and set(CORE) <= set(names)
+    for name in names[::7]:
+        assert name in subject.generate([name], Random(name)).constructs
+    for name in CORE[::3]:
+        assert set(subject.generate([name], Random(name)).constructs) <= set(CORE)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from bluebook.params import SubjectParams, convert
-from bluebook.records import Example, Outcome, Record, Region, Sample
+from bluebook.records import ExamItem, Example, Outcome, Record, Region, Sample
 from bluebook.subjects.persona import generator, grading, notation, suite
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
@@ -59,6 +59,12 @@ class Persona:
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return generator.generate(constructs, rng)
+
+    def teachable(self) -> Sequence[str]:
+        return generator.names()
+
+    def examine(self, like: Sequence[ExamItem], taken: Iterable[Sequence[str]], seed: str) -> list[ExamItem]:
+        return []  # a person's exam is set aside from memories, never invented
 
     def canonical(self, program: Reply) -> str | None:
         return None  # equal short replies give nothing away

@@ -64,6 +64,16 @@ SOURCES: dict[Mode, dict[str, Source]] = {
 }
 
 
+def names() -> list[str]:
+    """Every mode, and every source that has patterns of its own."""
+    return sorted(
+        {
+            *map(mode_construct, MODES),
+            *(source_construct(source) for known in SOURCES.values() for source in known),
+        }
+    )
+
+
 def generate(constructs: Sequence[str], rng: Random) -> Example:
     """An example of one of the named modes and one of the named sources; what is not named, `rng` picks.
 

@@ -28,6 +28,7 @@ from bluebook.subjects.ue5.language import parse
 LEAST = 20
 FEWEST, MOST, LONGEST, SAME = 3, 8, 560, 2
 _CANDIDATES = 4
+_ROUNDS = 100  # of candidates for one item: a later edition of an exam finds many combinations taken
 _DRAWS = 4_000  # for one item, at most: most combinations are kept for something else
 
 Combination = frozenset[str]  # of node types
@@ -44,13 +45,13 @@ class Plan(NamedTuple):
     taken: Collection[Combination] = ()
 
 
-def exam(generator: Generator, name: str, plan: Plan) -> list[ExamItem]:
-    """An exam of the kind that its plan reserves combinations for. Raises BluebookError where the plan does not
-    work out."""
+def exam(generator: Generator, name: str, plan: Plan, prefix: str = "") -> list[ExamItem]:
+    """An exam of the kind that its plan reserves combinations for; ids begin with its name, or with `prefix`. Raises
+    BluebookError where the plan does not work out."""
     assert plan.reserved is not None, "an exam has reserved combinations"
     items = [
         ExamItem(
-            id=f"{name}-{number:03}",
+            id=f"{prefix or name}-{number:03}",
             exam=name,
             version="",
             kind=plan.reserved,
@@ -86,12 +87,17 @@ def draw(generator: Generator, plan: Plan) -> list[Example]:
     programs: set[str] = set()
     combinations: Counter[Combination] = Counter(dict.fromkeys(plan.taken, SAME))
     while len(drawn) < plan.items:
-        fresh = _candidates(generator, plan, min(CORE, key=lambda name: (seen[name], name)), rng)
-        new = [
-            one
-            for one in fresh
-            if combinations[frozenset(one.constructs)] < SAME and _program(one, generator) not in programs
-        ]
+        rarest = min(CORE, key=lambda name: (seen[name], name))
+        new: list[Example] = []
+        for _ in range(_ROUNDS):
+            fresh = _candidates(generator, plan, rarest, rng)
+            new = [
+                one
+                for one in fresh
+                if combinations[frozenset(one.constructs)] < SAME and _program(one, generator) not in programs
+            ]
+            if new or not fresh:
+                break
         if not new:
             raise BluebookError(f"{plan.seed}: only {len(drawn)} of {plan.items} examples could be drawn")
         best = max(new, key=lambda one: _worth(one, seen, plan.least))

@@ -72,17 +72,30 @@ class Generator:
         self._index = Index(catalogue)
         self._core = Index(catalogue, CORE)
 
+    @property
+    def names(self) -> list[str]:
+        """The node types that can be asked for; of a family (`CastTo*`) its members in the core."""
+        index = self._index
+        listed = {name for name in (*index.entries, *index.steps, *index.pure) if not name.endswith("*")}
+        return sorted(listed | set(CORE))
+
     def generate(self, constructs: Sequence[str], rng: Random, *, nodes: int | None = None) -> Example:
         """An example for training that uses every node type that is named; `rng` picks the rest. About `nodes`
-        nodes; without it as many as `rng` says, and fewer where the core alone is drawn from.
+        nodes; without it as many as `rng` says, and fewer where the core alone is drawn from: for half of the
+        programs that nobody asks anything of, and for all that are asked for core types alone.
 
         Raises BluebookError for a name that is no node type, and for types that only go with others."""
         self._known(constructs)
-        is_core = not constructs and rng.random() < CORE_SHARE
+        # A core type is best learned small and among the types that people use most.
+        is_core = nodes is None and (
+            set(constructs) <= set(CORE) if constructs else rng.random() < CORE_SHARE
+        )
         nodes = nodes or rng.randint(*NODES)
         for _ in range(_TRIES):
             made = (
-                self.core((), rng, None) if is_core else self._grow(self._index, constructs, rng, None, nodes)
+                self.core(constructs, rng, None)
+                if is_core
+                else self._grow(self._index, constructs, rng, None, nodes)
             )
             if made is not None:
                 return made

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from bluebook.records import Example, Origin, Outcome, Record, Region, Sample
+from bluebook.records import ExamItem, Example, Origin, Outcome, Record, Region, Sample
 from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Suite
 from bluebook.subjects.ue5 import arranging, checker, comparison, language, suite
 from bluebook.subjects.ue5.catalogue import Catalogue
+from bluebook.subjects.ue5.examining import Plan, exam
 from bluebook.subjects.ue5.generator import Generator
 from bluebook.subjects.ue5.instructions import instruct
 from bluebook.subjects.ue5.program import Program
@@ -74,6 +75,13 @@ class Ue5:
 
     def generate(self, constructs: Sequence[str], rng: Random) -> Example:
         return self._generator.generate(constructs, rng)
+
+    def teachable(self) -> Sequence[str]:
+        return self._generator.names
+
+    def examine(self, like: Sequence[ExamItem], taken: Iterable[Sequence[str]], seed: str) -> list[ExamItem]:
+        plan = Plan(like[0].kind, len(like), seed, taken={frozenset(names) for names in taken})
+        return exam(self._generator, like[0].exam, plan, prefix=seed)
 
     def canonical(self, program: Program) -> str | None:
         return arranging.canonical(program, self._catalogue)
