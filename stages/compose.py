@@ -15,27 +15,31 @@ from bluebook.corpus.apart import read_kept_apart
 from bluebook.corpus.compose import compose
 from bluebook.errors import BluebookError
 from bluebook.lessons.reading import read_lessons
+from bluebook.params import ComposeParams
 from bluebook.records import Example, read_jsonl, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
 from bluebook.subjects.subject import Subject
 
-TRIES = 10  # for each example that is wanted
+TRIES = 50  # for each example that is wanted
 
 
-def generate(subject: Subject, wanted: int, seed: int) -> Iterator[Example]:
-    """`wanted` different examples. Raises BluebookError where the generator repeats itself all the time."""
+def generate(subject: Subject, settings: ComposeParams, seed: int) -> Iterator[Example]:
+    """As many different examples as wanted, without the constructs that are to be left out. Raises BluebookError
+    where the generator does not make so many."""
+    wanted, left_out = settings.generated, set(settings.without)
     rng, seen = Random(f"{seed}:{subject.name}:compose"), set[str]()
     for _ in range(TRIES * wanted):
         if len(seen) == wanted:
             return
         example = subject.generate((), rng)
-        if example.id not in seen:
+        if example.id not in seen and left_out.isdisjoint(example.constructs):
             seen.add(example.id)
             yield example
     if len(seen) < wanted:
+        without = f" without {', '.join(sorted(left_out))}" if left_out else ""
         raise BluebookError(
-            f"the generator of {subject.name} made {len(seen)} different examples in {TRIES * wanted} tries; "
+            f"the generator of {subject.name} made {len(seen)} different examples{without} in {TRIES * wanted} tries; "
             f"set compose.generated to at most that"
         )
 
@@ -54,7 +58,7 @@ def main(name: str) -> None:
             subject,
             read_jsonl(records, subject.record_type),
             list(read_lessons(lessons, subject)),
-            list(generate(subject, mine.compose.generated, settings.seed)),
+            list(generate(subject, mine.compose, settings.seed)),
             list(read_kept_apart(exams)),
             settings=mine.compose,
             seed=settings.seed,

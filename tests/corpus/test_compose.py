@@ -20,7 +20,7 @@ from bluebook.records import ExamItem, Example, Origin, Record
 from tests import toy
 
 SETTINGS = ComposeParams(
-    validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, rotation=0, generated=0
+    validation_share=0.15, holdout_share=0.2, near_duplicate=0.85, rotation=0, generated=0, without=[]
 )
 
 

@@ -335,7 +335,12 @@ def settings_with(**ingest: object) -> SubjectParams:
         ingest=ingest,
         expect={},
         compose=ComposeParams(
-            validation_share=0.05, holdout_share=0.15, near_duplicate=0.85, rotation=0, generated=0
+            validation_share=0.05,
+            holdout_share=0.15,
+            near_duplicate=0.85,
+            rotation=0,
+            generated=0,
+            without=[],
         ),
         gate=GateParams(minimum_samples=1, too_few="warn", waivers={}),
         train=train,
