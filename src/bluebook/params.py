@@ -58,7 +58,7 @@ class ComposeParams(Struct, frozen=True):
     near_duplicate: float  # Jaccard similarity at which two examples count as one
     rotation: int  # of the holdout that is set aside from records: the next number sets others aside
     generated: int  # examples from the subject's own generator that join the records and lessons
-    without: list[str]  # constructs that none of these may have
+    without: list[str]  # constructs that only lessons bring in
 
 
 class GateParams(Struct, frozen=True):

@@ -273,3 +273,16 @@ def test_a_generated_example_that_gives_an_exam_item_away_is_dropped_by_name() -
     leak = msgspec.structs.replace(lesson("g1", "Add one and two.", "add(1, 2)"))
     result = composed(records(50), exams=(item("e1", "Something else.", "add(1, 2)"),), generated=(leak,))
     assert ("g1", "exam_program", "e1") in [(drop.id, drop.reason, drop.like) for drop in result.dropped]
+
+
+def test_what_is_left_out_comes_in_by_lessons_alone_and_is_still_asked_for() -> None:
+    whole = composed(records(80))
+    rare = min(whole.counts["constructs"]["train"].items(), key=lambda pair: (pair[1], pair[0]))[0]
+    taught = lesson("l1", "Add eight and nine.", "add(8, 9)")
+    result = composed(
+        records(80), lessons=(msgspec.structs.replace(taught, constructs=[rare]),), without=[rare]
+    )
+    assert [example.id for example in result.examples if rare in example.constructs] == ["l1"]
+    assert result.holdout == whole.holdout
+    left_out = {drop.id for drop in result.dropped if drop.reason == "left_out"}
+    assert left_out == {example.id for example in whole.examples if rare in example.constructs} and left_out

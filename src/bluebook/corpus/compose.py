@@ -32,7 +32,7 @@ Side = Literal["train", "validation", "holdout"]
 
 
 class Dropped(msgspec.Struct, kw_only=True, frozen=True):
-    """An example that was left out: why, and because of which other one."""
+    """An example that was left out: why, and because of which other one (or of which construct)."""
 
     id: str
     reason: str
@@ -78,15 +78,20 @@ def compose(
     made.sort(key=lambda example: example.id)
     _ids_once([*lessons, *made, *generated])
     sides: dict[Side, list[Example]] = {"train": list(lessons), "validation": [], "holdout": []}
+    dropped: list[Dropped] = []
     for example in made:
-        sides[side_of(example.origin.group, settings, seed)].append(example)
+        side = side_of(example.origin.group, settings, seed)
+        left_out = sorted(set(settings.without).intersection(example.constructs))
+        if left_out and side != "holdout":
+            dropped.append(Dropped(id=example.id, reason="left_out", like=left_out[0]))
+        else:
+            sides[side].append(example)
     for example in sorted(generated, key=lambda example: example.id):
         side = side_of(example.origin.group, settings, seed)
         sides["train" if side == "holdout" else side].append(example)
 
     exams = Exams(subject, exam_items, settings.near_duplicate)
     training, validating, setting_aside = (Seen(settings.near_duplicate) for _ in range(3))
-    dropped: list[Dropped] = []
     fill = partial(_fill, subject, dropped=dropped)
     held = fill(sides["holdout"], setting_aside, {"exam": exams})
     for example in held:
