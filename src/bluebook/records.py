@@ -123,13 +123,17 @@ class ReferenceLoss(msgspec.Struct, kw_only=True):
     tokens: int
 
 
+Mode = Literal["free", "constrained"]  # constrained: only what the subject's grammar allows could be written
+Finish = Literal["stop", "length", "timeout", "error"]
+
+
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     item: str
     model: str
-    mode: Literal["free", "constrained"]
+    mode: Mode
     text: str
     tokens: int
-    finish: Literal["stop", "length", "timeout", "error"]
+    finish: Finish
     reference_loss: ReferenceLoss | None = None
 
 
@@ -168,7 +172,7 @@ class Grade(msgspec.Struct, kw_only=True):
     counts what a subject compares, also of an answer that breaks its rules; one that does not parse says nothing."""
 
     item: str
-    mode: Literal["free", "constrained"]
+    mode: Mode
     valid: bool
     score: float
     errors: list[GradeError]
