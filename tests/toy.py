@@ -17,7 +17,7 @@ import msgspec
 
 from bluebook.params import SubjectParams
 from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Region, Sample
-from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
+from bluebook.subjects.subject import Comparison, Continuation, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
 LARGEST = 99
@@ -131,6 +131,9 @@ class Prefix:
         if parser.at != len(parser.text):
             raise parser.fail("the end")
         return node
+
+    def continuation(self, text: str) -> Continuation | None:
+        return None
 
     def check(self, program: Node) -> list[Diagnostic]:
         """A number may not be above 99. The fault concerns the operation that holds it."""

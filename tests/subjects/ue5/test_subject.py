@@ -336,7 +336,7 @@ def settings_with(**ingest: object) -> SubjectParams:
         compose=ComposeParams(validation_share=0.05, holdout_share=0.15, near_duplicate=0.85, generated=0),
         gate=GateParams(minimum_samples=1, too_few="warn", waivers={}),
         train=train,
-        exam=ExamParams(max_new_tokens=1, max_items=0),
+        exam=ExamParams(mode="constrained", max_new_tokens=1, max_seconds=1, max_items=0),
     )
 
 
