@@ -17,7 +17,16 @@ import msgspec
 
 from bluebook.params import SubjectParams
 from bluebook.records import DatasetRow, Example, GradeError, Origin, Outcome, Record, Region, Sample
-from bluebook.subjects.subject import Comparison, Continuation, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
+from bluebook.subjects.subject import (
+    Comparison,
+    Continuation,
+    Diagnostic,
+    ParseError,
+    PicturePair,
+    RowRule,
+    Subject,
+    Suite,
+)
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
 LARGEST = 99

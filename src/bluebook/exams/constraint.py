@@ -73,6 +73,11 @@ class Language:
             slices=LLTokenizer.general_slices(),
         )
         self.letters = [self.tokens.decode_bytes([token]) for token in range(self.tokens.vocab_size)]
+        # Bit by bit, the tokens that end a line.
+        flags = numpy.array([letters.endswith(b"\n") for letters in self.letters])
+        words = numpy.packbits(flags, bitorder="little")
+        self.line_ends = numpy.zeros((self.tokens.vocab_size + 31) // 32, numpy.int32)
+        self.line_ends.view(numpy.uint8)[: len(words)] = words
         self._idle = lru_cache(_KEPT)(self._compiled)
 
     def line(self, body: str, opening: str = "") -> Way:
@@ -84,7 +89,9 @@ class Language:
         """A way to write a whole response by the grammar alone."""
         if not self.opening:
             return self._way(self.grammar)
-        return self._way(f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{self.grammar}\n}}\n")
+        return self._way(
+            f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{self.grammar}\n}}\n"
+        )
 
     def _way(self, lark: str) -> Way:
         idle = self._idle(lark)
@@ -126,14 +133,11 @@ class _Row:
             self.ways = [self.language.line(body, opening) for body in found.lines]
         self.line = b""
 
-    def may_end(self) -> bool:
-        """Whether the text may end here, where the line is complete or has not begun."""
-        if not self.by_lines:
-            return True
-        if not self.line:
-            return not self.ways
-        found = self.language.continues(self._with_line())
-        return found is None or found.end
+    def beyond(self) -> Continuation:
+        """What may follow here, where the line is complete or nothing can begin another."""
+        if not self.by_lines or not self.line:
+            return Continuation(end=True)
+        return self.language.continues(self._with_line()) or Continuation(end=True)
 
     def _with_line(self) -> str:
         line = self.line.decode()
@@ -203,9 +207,11 @@ class Guide:
         for _, place in self._fits[name]:
             mask |= self._masks[place]
         if _allows(mask, language.stop) or not self._fits[name]:
-            mask = _forbid(mask, language.stop)
-            if row.may_end():
+            mask, beyond = _forbid(mask, language.stop), row.beyond()
+            if beyond.end:
                 mask = _allow(mask, language.closing[0])
+            if row.by_lines and not beyond.lines:
+                mask &= ~language.line_ends
         return mask
 
     def restrict(self, logits: torch.Tensor) -> torch.Tensor:

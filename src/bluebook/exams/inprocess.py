@@ -113,6 +113,8 @@ class InProcess:
             if not text.endswith("\ufffd"):  # half a character; the rest is in the next token
                 yield text.removeprefix(shown)
                 shown = text
+        if (text := self._text(written)) != shown:
+            yield text.removeprefix(shown)
         return self._finish(written, limit)
 
     def _write(self, group: Group) -> list[Answer]:

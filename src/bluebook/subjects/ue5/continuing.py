@@ -10,7 +10,8 @@ wires, its data wires. After each line this says which lines may follow, each as
   leads to a later one, which keeps them from reading each other in a circle.
 
 What is missing is kept possible (`missing.py`). Nodes may be added until every one of them can be reached or read,
-wires start only then, and no wire takes away what another node needs. The text may end where nothing is missing, and
+wires start only then, and no wire takes away what another node needs. Where the nodes do not add up for long, only
+such are offered as bring them nearer to it. The text may end where nothing is missing, and
 where nothing can be said any more; every list has a limit, so it does end.
 
 It does not write everything that the language can: no second graph, comments, layout, literals on lines of their own,
@@ -22,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
+import msgspec
+
 from bluebook.subjects.subject import Continuation
 from bluebook.subjects.ue5 import missing, patterns
 from bluebook.subjects.ue5.catalogue import Catalogue, NodeType, ParamSpec, PinSpec
@@ -32,6 +35,7 @@ from bluebook.subjects.ue5.program import Type
 
 MOST_VARIABLES = 24
 MOST_NODES = 40
+MOST_SHORT = 6  # nodes in a row that leave something missing which no wires can make up for
 _NUMBERED = range(8)  # members of a family of pins such as `Item_#`
 _KEPT = 4096  # drafts of texts that are being written
 
@@ -57,7 +61,11 @@ class Continuing:
 
     def _read(self, text: str) -> Draft:
         before, _, line = text.rpartition("\n")
-        return (self._draft(before) if before else self._first).with_line(line)
+        draft = (self._draft(before) if before else self._first).with_line(line)
+        if draft.part != "NODE" or not draft.nodes:
+            return draft
+        short = draft.short + 1 if missing.shortfall(draft) else 0
+        return msgspec.structs.replace(draft, short=short)
 
     def _lines(self, draft: Draft) -> Iterator[str]:
         if draft.graph is None:
@@ -65,10 +73,13 @@ class Continuing:
             return
         full = len(draft.nodes) >= MOST_NODES
         if draft.part == "NODE":
+            if draft.short > MOST_SHORT and not full and (mending := self._mending(draft)):
+                yield f"/NODE n{len(draft.nodes) + 1}: {one_of(mending)}/"
+                return
             if not full:
                 yield self._nodes(len(draft.nodes) + 1)
                 yield from self._variable_line(draft)
-            if not draft.nodes or not (full or missing.can_be_had(draft)):
+            if not draft.nodes or (draft.short and not full):
                 return
         if draft.part != "DATA":
             yield from _wires("EXEC", missing.exec_wires(draft))
@@ -102,6 +113,18 @@ class Continuing:
         """A node that names no variable. A long pattern, and the same in every program."""
         return f"/NODE n{number}: {one_of([self._plain(kind) for kind in self._without_variable])}/"
 
+    def _mending(self, draft: Draft) -> list[str]:
+        """Types of which one more node leaves less missing. A model that does not find them by itself would go on
+        adding nodes for ever."""
+        now = missing.shortfall(draft)
+        return [
+            escaped(kind.name)
+            for kind in self._without_variable
+            if not kind.name.endswith("*")
+            and not any(spec.required for spec in kind.params)
+            and missing.shortfall(draft.with_node(kind)) < now
+        ]
+
     def _variable_line(self, draft: Draft) -> Iterator[str]:
         types = [
             pattern
@@ -113,7 +136,9 @@ class Continuing:
 
     @cached_property
     def _without_variable(self) -> list[NodeType]:
-        return [kind for kind in self._catalogue.nodes if not any(spec.name == "VarName" for spec in kind.params)]
+        return [
+            kind for kind in self._catalogue.nodes if not any(spec.name == "VarName" for spec in kind.params)
+        ]
 
     @cached_property
     def _with_variable(self) -> list[NodeType]:
@@ -128,9 +153,7 @@ class Continuing:
     def _typed(self, kind: NodeType, variables: tuple[tuple[str, Type], ...]) -> Iterator[str]:
         """One for each variable, as it decides the types of the pins."""
         for name, variable in variables:
-            params = [
-                self._param(spec, name) for spec in kind.params if spec.name not in ("Owner", "Scope")
-            ]
+            params = [self._param(spec, name) for spec in kind.params if spec.name not in ("Owner", "Scope")]
             yield escaped(kind.name) + _bracketed(params, [*self._inputs(kind, variable)])
 
     def _param(self, spec: ParamSpec, variable: str | None) -> tuple[str, bool]:

@@ -25,6 +25,7 @@ class Pin(NamedTuple):
     node: str
     name: str | None
     kind: Type | None
+    family: str = ""  # such as `Then_#`, of which there are many
     pattern: str = ""
     taken: tuple[str, ...] = ()
 
@@ -60,6 +61,7 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
     nodes: dict[str, DraftNode] = {}
     exec: tuple[DraftWire, ...] = ()
     data: tuple[DraftWire, ...] = ()
+    short: int = 0  # nodes in a row after which wires could not make up for what is missing
     fitting: dict[
         tuple[Type | None, Type | None], bool
     ] = {}  # known answers of `assignable`; shared by all drafts
@@ -99,6 +101,12 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
             exec=(*self.exec, *execs),
             data=(*self.data, *data),
         )
+
+    def with_node(self, kind: NodeType) -> Draft:
+        """The draft with one more node of a type, nothing of it set."""
+        number = len(self.nodes) + 1
+        node = DraftNode(number, Node(f"n{number}", kind.name), kind)
+        return msgspec.structs.replace(self, nodes=self.nodes | {node.node.id: node})
 
     def assignable(self, source: Type | None, target: Type | None) -> bool:
         known = self.fitting.get((source, target))
@@ -144,15 +152,16 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
                 kind = self._kind(found, spec)
                 if "#" in spec.name and found.kind.name in _NAMED:
                     head, _, tail = spec.name.partition("#")
-                    yield Pin(name, None, kind, head + patterns.IDENTIFIER + tail, tuple(sorted(used)))
+                    pattern = head + patterns.IDENTIFIER + tail
+                    yield Pin(name, None, kind, pattern=pattern, taken=tuple(sorted(used)))
                     continue
-                names = (
-                    [spec.name.replace("#", str(at)) for at in _NUMBERED] if "#" in spec.name else [spec.name]
-                )
-                yield from (Pin(name, each, kind) for each in names if each not in used)
+                members = _NUMBERED if "#" in spec.name else [0]
+                names = [spec.name.replace("#", str(at)) for at in members]
+                family = spec.name if "#" in spec.name else ""
+                yield from (Pin(name, each, kind, family) for each in names if each not in used)
         if found.kind.takes(output) and self._open_wires(name) < MOST_OPEN:
             known = {spec.name for spec in found.kind.pins}
-            yield Pin(name, None, None, patterns.LABEL, tuple(sorted(used | known)))
+            yield Pin(name, None, None, pattern=patterns.LABEL, taken=tuple(sorted(used | known)))
 
     def _open_wires(self, node: str) -> int:
         return sum(node in (wire.source.node, wire.target.node) for wire in (*self.exec, *self.data))

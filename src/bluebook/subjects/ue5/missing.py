@@ -30,9 +30,10 @@ def any_missing(draft: Draft) -> bool:
     return bool(unreached(draft) or _unread(draft))
 
 
-def can_be_had(draft: Draft) -> bool:
-    """Whether wires alone can make up for all that is missing."""
-    return _reachable(draft, None) and _Reading(draft).complete
+def shortfall(draft: Draft) -> int:
+    """How much is missing that no wires can make up for: exec outputs to reach nodes from, and inputs to read pure
+    nodes by. 0: nothing."""
+    return _outputs_short(draft, None) + _Reading(draft).without_input
 
 
 def _followers(draft: Draft) -> dict[str, list[str]]:
@@ -73,39 +74,49 @@ def _unread(draft: Draft) -> set[str]:
 
 # Execution
 
+_NEXT = 2  # members of a family of pins that are offered at once: they are alike, and a model could use them all up
+
+
+def _next(pins: Iterable[Pin]) -> list[Pin]:
+    found: list[Pin] = []
+    for pin in pins:
+        if not pin.family or sum(known.family == pin.family for known in found) < _NEXT:
+            found.append(pin)
+    return found
+
 
 def exec_wires(draft: Draft) -> Wires:
     targets = [pin for found in draft.nodes.values() for pin in draft.inputs(found, True)]
     possible: dict[tuple[str, str], bool] = {}
     wires: Wires = {}
     for found in draft.nodes.values():
-        for source in draft.outputs(found, True):
+        for source in _next(draft.outputs(found, True)):
             for target in targets:
                 ends = (source.node, target.node)
                 if ends[0] != ends[1] and ends not in possible:
-                    possible[ends] = _reachable(draft, ends)
+                    possible[ends] = not _outputs_short(draft, ends)
                 if possible.get(ends):
                     wires.setdefault(source, []).append(target)
     return wires
 
 
-def _reachable(draft: Draft, more: tuple[str, str] | None) -> bool:
-    """Whether every node can be reached, with one wire `more` (from a node to a node)."""
+def _outputs_short(draft: Draft, more: tuple[str, str] | None) -> int:
+    """How many exec outputs are lacking to reach every node, with one wire `more` (from a node to a node)."""
     followers = _followers(draft)
     if more:
         followers.setdefault(more[0], []).append(more[1])
     lost = {name for name in _lost(draft, followers) if not _may_be_read(draft, name) or name in (more or ())}
     if not lost:
-        return True
+        return 0
     alive = draft.nodes.keys() - lost
     spent = more[0] if more else None
     here, there = (_free(draft, names) - (spent in names) for names in (alive, lost))
-    return here >= 1 and here + there >= _groups(lost, followers)
+    return (here < 1) + max(0, _groups(lost, followers) - here - there)
 
 
 def _free(draft: Draft, names: Iterable[str]) -> int:
-    """Exec outputs of these nodes that lead nowhere. Those that only wires name are not counted on."""
-    return sum(pin.name is not None for name in names for pin in draft.outputs(draft.nodes[name], True))
+    """Exec outputs of these nodes that lead nowhere; those of one node that only wires name count as one."""
+    return sum(1 for name in names for _ in draft.outputs(draft.nodes[name], True))
 
 
 def _groups(lost: set[str], followers: Mapping[str, Sequence[str]]) -> int:
@@ -164,8 +175,7 @@ class _Reading:
         self._unread = sorted(_unread(draft))
         self._wanted = {name: self._choices(draft.nodes[name]) for name in self._unread}
         self._kept: dict[Input, str] = {}  # input -> the pure node that will be read by it
-        found = [self._keep(name, set(), None) for name in self._unread]  # all of them, whatever the first says
-        self.complete = all(found)
+        self.without_input = sum(not self._keep(name, set(), None) for name in self._unread)
 
     def _choices(self, found: DraftNode) -> list[Input]:
         sources = list(self.draft.outputs(found, False))

@@ -68,7 +68,7 @@ def literal(catalogue: Catalogue, kind: Type | None) -> str | None:
 
 def _structure(spec: TypeSpec) -> str:
     if not spec.fields:
-        return FIELDS
+        return f"({FIELDS}|{TEXT})"
     # In any order, as the editor does not mind; how often each, nobody asks.
     key = one_of([escaped(label_text(field)) for field in spec.fields])
     entry = f"{key}={_ENTRY}"
