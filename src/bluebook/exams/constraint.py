@@ -34,6 +34,9 @@ from bluebook.subjects.subject import Continuation
 
 Continues = Callable[[str], Continuation | None]
 
+# Where the next letters are certain, llguidance allows one token alone: that of those letters by themselves. A model
+# that has learned them in their company writes others (`EXEC`, ` `, `n`, not ` n`) and does worse from there on.
+NO_FORCING = '%llguidance { "no_forcing": true }\n'
 _KEPT = 4096  # matchers
 _WAYS = 4  # bit masks a row at first: as many as there are ways to go on
 
@@ -104,7 +107,7 @@ class Language:
         self._idle(way.lark).append(way.matcher)
 
     def _compiled(self, lark: str) -> list[LLMatcher]:
-        matcher = LLMatcher(self.tokens, LLMatcher.grammar_from_lark(lark))
+        matcher = LLMatcher(self.tokens, LLMatcher.grammar_from_lark(NO_FORCING + lark))
         if matcher.is_error():
             raise BluebookError(
                 f"llguidance does not read the subject's grammar: {matcher.get_error()}\n{lark[:500]}"
