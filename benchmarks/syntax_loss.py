@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 
 from bluebook import params, subjects
-from bluebook.exams.answer import answer, load_candidate
+from bluebook.exams.answer import answer
 from bluebook.exams.grade import grade_exam
+from bluebook.exams.inprocess import InProcess, load_candidate
 from bluebook.exams.items import read_items
 from bluebook.exams.partial import Partial
 from bluebook.params import Params, TrainParams
@@ -64,10 +65,12 @@ def run(settings: Params, subject: str, name: str, changes: TrainParams, seed: i
         seconds = time.perf_counter() - started
         with step("", f"Practice exam, {name}") as running:
             answers = answer(
-                load_candidate(name, BASE, adapter, local),
+                InProcess(
+                    load_candidate(name, BASE, adapter, local),
+                    tokens=settings.subject(subject).exam.max_new_tokens,
+                    batch=local.answer_batch,
+                ),
                 items,
-                max_new_tokens=settings.subject(subject).exam.max_new_tokens,
-                batch=local.answer_batch,
                 partial=Partial(Path(scratch) / "partial.jsonl", name),
                 running=running,
             )

@@ -1,4 +1,5 @@
-"""What the adapter writes when it is asked every exam item (steps 6.1-6.3).
+"""What the adapter writes when it is asked every exam item free and within the
+subject's language (steps 6.1-6.4).
 
 python stages/answer.py SUBJECT
 """
@@ -6,20 +7,25 @@ python stages/answer.py SUBJECT
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from bluebook import params
+from bluebook import params, subjects
 from bluebook.artifacts import sha256, write_sidecar
-from bluebook.exams.answer import Loss, answer, load_candidate, reference_losses
+from bluebook.exams.answer import answer
+from bluebook.exams.canary import refuse_silent, said
+from bluebook.exams.inprocess import InProcess, language_of, load_candidate
 from bluebook.exams.items import read_items
+from bluebook.exams.losses import Loss, reference_losses
 from bluebook.exams.partial import Partial
 from bluebook.records import Answer, ReferenceLoss, write_jsonl
 from bluebook.stage import run
 from bluebook.steps import step
+from bluebook.subjects.subject import Subject
 
 BASE = Path("models/base")
 
@@ -33,34 +39,38 @@ def with_losses(found: Answer, adapter: Mapping[str, Loss], base: Mapping[str, L
 
 
 def main(name: str) -> None:
-    exam = params.load().subject(name).exam
+    settings = params.load()
+    exam = settings.subject(name).exam
+    subject = subjects.load(name, settings)
     local = params.load_local()
     adapter = Path(f"models/adapters/{name}")
     exams, holdout = Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl")
     out = Path(f"data/answers/{name}.jsonl")
     items = read_items(exams, holdout, exam.max_items)
-    with step("6.1", f"Load {adapter}") as running:
+    with step("6.1", "Measure the references' loss with the base, which has not seen the lessons") as running:
+        base = load_candidate("base", BASE, None, local)
+        untrained = reference_losses(base, items, batch=local.answer_batch, running=running)
+        spoken = said(base, items[0])
+        del base
+        gc.collect()  # two large models at once would not fit
+    with step("6.2", f"Load {adapter}") as running:
         candidate = load_candidate(f"{name}@{sha256(adapter)[:12]}", BASE, adapter, local)
+        refuse_silent(candidate, items[0], spoken, adapter)
         running.note(candidate.name)
-    partial = Partial(Path(f"logs/answers/{name}.jsonl"), f"{candidate.name} {exam.max_new_tokens}")
-    with step("6.2", f"Ask {len(items)} exam items") as running:
-        answers = answer(
-            candidate,
-            items,
-            max_new_tokens=exam.max_new_tokens,
-            batch=local.answer_batch,
-            partial=partial,
-            running=running,
-        )
+    engine = InProcess(
+        candidate,
+        tokens=exam.max_new_tokens,
+        seconds=exam.max_seconds,
+        batch=local.answer_batch,
+        language=language_of(candidate, subject),
+    )
+    partial = Partial(Path(f"logs/answers/{name}.jsonl"), _run(engine, exam, subject))
+    with step("6.3", f"Ask {len(items)} exam items, {' and '.join(engine.modes)}") as running:
+        answers = answer(engine, items, partial=partial, running=running)
         finishes = Counter(found.finish for found in answers)
         running.note(", ".join(f"{count} {finish}" for finish, count in sorted(finishes.items())))
-    with step("6.3", "Measure the references' loss, adapter against base") as running:
+    with step("6.4", "Measure the references' loss with the adapter") as running:
         adapted = reference_losses(candidate, items, batch=local.answer_batch, running=running)
-        del candidate
-        gc.collect()  # two large models at once would not fit
-        untrained = reference_losses(
-            load_candidate("base", BASE, None, local), items, batch=local.answer_batch, running=running
-        )
     write_jsonl(out, (with_losses(found, adapted, untrained) for found in answers))
     write_sidecar(
         out,
@@ -68,13 +78,20 @@ def main(name: str) -> None:
         inputs=[adapter, BASE, exams, holdout],
         parameters=exam,
         counts={
-            "items": len(answers),
+            "items": len(items),
+            "answers": len(answers),
             "tokens": sum(found.tokens for found in answers),
             "finish": dict(sorted(finishes.items())),
         },
-        packages=("torch", "transformers"),
+        packages=("llguidance", "torch", "transformers"),
     )
     partial.discard()
+
+
+def _run(engine: InProcess, exam: params.ExamParams, subject: Subject) -> str:
+    """What decides the answers; kept ones of any other run are not taken."""
+    grammar = hashlib.sha256((subject.grammar or "").encode()).hexdigest()[:12]
+    return f"{engine.name} {exam.max_new_tokens} {exam.max_seconds} {grammar}"
 
 
 if __name__ == "__main__":

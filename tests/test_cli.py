@@ -46,7 +46,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(subjects.SUBJECTS, "prefix", "tests.toy")
     settings: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["subjects"] = {"prefix": settings["subjects"]["persona"]}
-    settings["subjects"]["prefix"]["exam"] = {"mode": "free", "max_new_tokens": 12, "max_items": 0}
+    settings["subjects"]["prefix"]["exam"] = {
+        "mode": "free",
+        "max_new_tokens": 12,
+        "max_seconds": 60,
+        "max_items": 0,
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     return tmp_path
 

@@ -27,7 +27,16 @@ from bluebook.records import (
     Region,
     Sample,
 )
-from bluebook.subjects.subject import Comparison, Diagnostic, ParseError, PicturePair, RowRule, Subject, Suite
+from bluebook.subjects.subject import (
+    Comparison,
+    Continuation,
+    Diagnostic,
+    ParseError,
+    PicturePair,
+    RowRule,
+    Subject,
+    Suite,
+)
 
 SIGNS = {"add": "+", "mul": "*", "sub": "-"}
 LARGEST = 99
@@ -143,6 +152,9 @@ class Prefix:
         if parser.at != len(parser.text):
             raise parser.fail("the end")
         return node
+
+    def continuation(self, text: str) -> Continuation | None:
+        return None
 
     def check(self, program: Node) -> list[Diagnostic]:
         """A number may not be above 99. The fault concerns the operation that holds it."""

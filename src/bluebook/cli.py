@@ -312,7 +312,9 @@ def _reply(subject: str, prompt: str) -> Answer:
     import tempfile
 
     from bluebook import params
-    from bluebook.exams.answer import answer, load_candidate, messages
+    from bluebook.exams.answer import answer
+    from bluebook.exams.engine import Asked
+    from bluebook.exams.inprocess import InProcess, load_candidate
     from bluebook.exams.partial import Partial
     from bluebook.families import refusal
     from bluebook.records import ExamItem
@@ -322,14 +324,12 @@ def _reply(subject: str, prompt: str) -> Answer:
     item = ExamItem(
         id="ask", exam="ask", version="0", kind="practice", prompt=prompt, reference="", constructs=[]
     )
-    if (why := refusal(candidate.family, messages(item))) is not None:
+    if (why := refusal(candidate.family, Asked(item, "free").messages)) is not None:
         raise BluebookError(f"the prompt cannot be put to this model unchanged: {why}")
     with tempfile.TemporaryDirectory() as scratch:
         [found] = answer(
-            candidate,
+            InProcess(candidate, tokens=params.load().subject(subject).exam.max_new_tokens),
             [item],
-            max_new_tokens=params.load().subject(subject).exam.max_new_tokens,
-            batch=1,
             partial=Partial(Path(scratch) / "ask.jsonl", "ask"),
             running=Step("6.2", "Ask"),
         )

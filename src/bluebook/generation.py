@@ -8,8 +8,10 @@ fast as the library's own loop, which computes finished rows to the end of the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,20 +20,58 @@ from bluebook.errors import BluebookError
 from bluebook.families import Family, read_completion
 
 
+class Guide(Protocol):
+    """What may be written, token by token. Rows are numbered as their prompts are."""
+
+    def prepare(self, rows: Sequence[int]) -> None:
+        """Begin to find out what these rows may go on with. Returns at once; the model computes meanwhile."""
+
+    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits of the prepared rows, those of tokens that may not follow at minus infinity."""
+
+    def take(self, row: int, token: int) -> None:
+        """Go on with a token."""
+
+
 def greedy(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], limits: Sequence[int], *, stop: int
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    limits: Sequence[int],
+    *,
+    stop: int,
+    guide: Guide | None = None,
+    seconds: float = math.inf,
 ) -> list[list[int]]:
     """The tokens that `model` writes after each prompt, up to and with `stop`, at most `limits` of them, at
-    least one.
+    least one. Rows that are not done after `seconds` are left as they are.
 
     Raises BluebookError when the batch does not fit the device's memory.
     """
+    written: list[list[int]] = [[] for _ in prompts]
+    for step in steps(model, prompts, limits, stop=stop, guide=guide, seconds=seconds):
+        for row, token in step:
+            written[row].append(token)
+    return written
+
+
+def steps(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    limits: Sequence[int],
+    *,
+    stop: int,
+    guide: Guide | None = None,
+    seconds: float = math.inf,
+) -> Iterator[list[tuple[int, int]]]:
+    """What `greedy` writes as it is written: at each step the rows that go on, each with its next token."""
+    until = time.monotonic() + seconds
     ids, mask = padded(prompts, model.device, left=True)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    written: list[list[int]] = [[] for _ in prompts]
     alive = list(range(len(prompts)))
-    cache = None
+    cache, count = None, 0
     while True:
+        if guide is not None:
+            guide.prepare(alive)
         seen = forward(
             model,
             ids,
@@ -41,16 +81,18 @@ def greedy(
             use_cache=True,
             logits_to_keep=1,
         )
-        cache, chosen = seen.past_key_values, seen.logits[:, -1].argmax(-1)
-        for row, token in zip(alive, chosen.tolist(), strict=True):
-            written[row].append(token)
-        going = [
-            place
-            for place, row in enumerate(alive)
-            if written[row][-1] != stop and len(written[row]) < limits[row]
-        ]
-        if not going:
-            return written
+        cache, logits, count = seen.past_key_values, seen.logits[:, -1], count + 1
+        if guide is not None:
+            logits = guide.restrict(logits)
+        chosen = logits.argmax(-1)
+        step = list(zip(alive, chosen.tolist(), strict=True))
+        if guide is not None:
+            for row, token in step:
+                guide.take(row, token)
+        yield step
+        going = [place for place, (row, token) in enumerate(step) if token != stop and count < limits[row]]
+        if not going or time.monotonic() > until:
+            return
         if len(going) < len(alive):
             alive = [alive[place] for place in going]
             kept = torch.tensor(going, device=model.device)
@@ -114,3 +156,11 @@ def padded(
         ids[place, span] = torch.tensor(row)
         mask[place, span] = 1
     return ids.to(device), mask.to(device)
+
+
+T = TypeVar("T")
+
+
+def batches(rows: Sequence[T], size: int) -> list[Sequence[T]]:
+    """`rows` in order, `size` at a time."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -118,6 +118,7 @@ class TrainParams(Struct, frozen=True):
 class ExamParams(Struct, frozen=True):
     mode: Literal["constrained", "free"]  # whose answers decide mastery; the other mode is reported beside it
     max_new_tokens: int
+    max_seconds: float  # of one answer; an answer that takes longer has the finish `timeout`
     max_items: int  # of each exam, chosen by item id; 0 takes all
 
 

@@ -21,11 +21,14 @@ from transformers import (
 )
 
 from bluebook.errors import BluebookError
-from bluebook.exams.answer import Candidate, answer, messages, reference_losses
+from bluebook.exams.answer import answer
+from bluebook.exams.engine import Asked
+from bluebook.exams.inprocess import Candidate, InProcess
+from bluebook.exams.losses import reference_losses
 from bluebook.exams.partial import Partial
 from bluebook.families import encode_prompt, encode_row, family_named
 from bluebook.generation import greedy
-from bluebook.records import Answer, ExamItem
+from bluebook.records import Answer, ExamItem, Message
 from bluebook.steps import Step
 from tests.exams.conftest import exam
 
@@ -114,7 +117,11 @@ def ask(
     sitting: Candidate, items: Sequence[ExamItem], folder: Path, *, batch: int = 8, tokens: int = 40
 ) -> list[Answer]:
     partial = Partial(folder / f"{batch}.jsonl", sitting.name)
-    return answer(sitting, items, max_new_tokens=tokens, batch=batch, partial=partial, running=RUNNING)
+    return answer(InProcess(sitting, tokens=tokens, batch=batch), items, partial=partial, running=RUNNING)
+
+
+def messages(item: ExamItem) -> list[Message]:
+    return Asked(item, "free").messages
 
 
 def test_answers_are_those_of_the_library_one_prompt_at_a_time(sitting: Candidate, tmp_path: Path) -> None:
@@ -181,14 +188,14 @@ def test_a_killed_run_goes_on_and_ends_the_same(qwen: Candidate, tmp_path: Path)
     items = exam(24)
     whole = ask(qwen, items, tmp_path / "whole")
     kept = tmp_path / "kept.jsonl"
-    settings = {"max_new_tokens": 40, "batch": 8}
+    engine = InProcess(qwen, tokens=40, batch=8)
     with pytest.raises(Stopped):
-        answer(qwen, items, partial=Partial(kept, "run"), running=Killed("6.2", "Ask"), **settings)
+        answer(engine, items, partial=Partial(kept, "run"), running=Killed("6.2", "Ask"))
     assert len(kept.read_bytes().splitlines()) == 16
     torn = kept.read_bytes()[:-20]
     kept.write_bytes(torn.replace(b'"text":"', b'"text":"kept '))
     partial = Partial(kept, "run")
-    resumed = answer(qwen, items, partial=partial, running=RUNNING, **settings)
+    resumed = answer(engine, items, partial=partial, running=RUNNING)
     marked = [row for row in resumed if row.text.startswith("kept ")]
     assert len(marked) == 8, "the first batch is taken as it was, the torn one is asked again"
     for row, expected in zip(resumed, whole, strict=True):
@@ -199,13 +206,15 @@ def test_a_killed_run_goes_on_and_ends_the_same(qwen: Candidate, tmp_path: Path)
 
 def test_nothing_is_kept_for_another_run_or_another_question(qwen: Candidate, tmp_path: Path) -> None:
     items, kept = exam(2), tmp_path / "kept.jsonl"
-    answer(qwen, items, max_new_tokens=5, batch=8, partial=Partial(kept, "run"), running=RUNNING)
+    answer(InProcess(qwen, tokens=5, batch=8), items, partial=Partial(kept, "run"), running=RUNNING)
+    first, second = (Asked(item, "free") for item in items)
     same = Partial(kept, "run")
-    assert same.get(items[0]) is not None
+    assert same.get(first) is not None
+    assert same.get(first._replace(mode="constrained")) is None
     items[0].prompt += " "
-    assert same.get(items[0]) is None
-    assert same.get(items[1]) is not None
-    assert Partial(kept, "another run").get(items[1]) is None
+    assert same.get(first) is None
+    assert same.get(second) is not None
+    assert Partial(kept, "another run").get(second) is None
     assert kept.read_bytes() == b""
 
 

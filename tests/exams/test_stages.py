@@ -37,7 +37,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(subjects.SUBJECTS, "prefix", "tests.toy")
     settings: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["subjects"] = {"prefix": settings["subjects"]["persona"]}
-    settings["subjects"]["prefix"]["exam"] = {"mode": "free", "max_new_tokens": 12, "max_items": 30}
+    settings["subjects"]["prefix"]["exam"] = {
+        "mode": "free",
+        "max_new_tokens": 12,
+        "max_seconds": 60,
+        "max_items": 30,
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     write_jsonl(tmp_path / "data/holdout/prefix.jsonl", exam(40))
     train = examples(50, seed=3)

@@ -1,27 +1,28 @@
 """Answers of a run that has not ended, so that a killed exam goes on where it stood.
 
-The exam of a large model takes hours. Each finished batch is appended to one file below `logs/`; the next run
-takes from there what still holds and writes the same output as if it had never been interrupted. An answer
-still holds for the same run, a text that names whatever decides the answers, and the same item, every field
-of it.
+The exam of a large model takes hours. Each finished group of answers is appended to one file below `logs/`; the next
+run takes from there what still holds and writes the same output as if it had never been interrupted. An answer
+still holds for the same run, a text that names whatever decides the answers, and the same question: an item, every
+field of it, and the mode.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from bluebook.artifacts import atomic_writer
-from bluebook.records import Answer, ExamItem, encode
+from bluebook.exams.engine import Asked
+from bluebook.records import Answer, encode
 
 
 class _Kept(msgspec.Struct, kw_only=True):
     run: str
-    item: str  # the item's fingerprint
+    item: str  # the question's fingerprint
     answer: Answer
 
 
@@ -37,14 +38,14 @@ class Partial:
         with atomic_writer(path) as out:
             out.writelines(encode(line) + b"\n" for line in kept)
 
-    def get(self, item: ExamItem) -> Answer | None:
-        return self._answers.get(_fingerprint(item))
+    def get(self, asked: Asked) -> Answer | None:
+        return self._answers.get(_fingerprint(asked))
 
-    def keep(self, answers: Mapping[str, Answer], items: Mapping[str, ExamItem]) -> None:
-        """Add answers, by item id. They are on the disk when this returns."""
+    def keep(self, answers: Iterable[tuple[Asked, Answer]]) -> None:
+        """Add answers. They are on the disk when this returns."""
         with self._path.open("ab") as out:
-            for name, answer in answers.items():
-                item = _fingerprint(items[name])
+            for asked, answer in answers:
+                item = _fingerprint(asked)
                 self._answers[item] = answer
                 out.write(encode(_Kept(run=self._run, item=item, answer=answer)) + b"\n")
             out.flush()
@@ -55,8 +56,8 @@ class Partial:
         self._path.unlink(missing_ok=True)
 
 
-def _fingerprint(item: ExamItem) -> str:
-    return hashlib.sha256(encode(item)).hexdigest()
+def _fingerprint(asked: Asked) -> str:
+    return hashlib.sha256(asked.mode.encode() + encode(asked.item)).hexdigest()
 
 
 def _read(path: Path, run: str) -> list[_Kept]:

@@ -47,6 +47,15 @@ class Comparison(msgspec.Struct, kw_only=True):
     parts: dict[str, Share] = {}
 
 
+class Continuation(msgspec.Struct, kw_only=True, frozen=True):
+    """What may follow a text that ends with a whole line: a line that matches one of `lines`, or, where `end` is
+    true, nothing. Each of `lines` is the body of a terminal in Lark, as `/a+/` or `/[a-z]+/ & ~/if|else/`, without a
+    line end; an earlier line's patterns may be used again word for word, which costs nothing."""
+
+    lines: Sequence[str] = ()
+    end: bool = False
+
+
 class Picture(msgspec.Struct, kw_only=True, frozen=True):
     """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, the one notation that
     pictures are drawn from; the counts are those of what it holds.
@@ -113,6 +122,10 @@ class Subject(Protocol):
 
     def parse(self, text: str) -> Any:
         """The program that `text` (a response) denotes. Raises ParseError."""
+
+    def continuation(self, text: str) -> Continuation | None:
+        """What may follow `text`, a whole number of lines without a line end after the last, or nothing at all; None
+        where the grammar alone says it. `text` was itself written so."""
 
     def check(self, program: Any) -> list[Diagnostic]:
         """Faults beyond the grammar; an empty list when there are none."""

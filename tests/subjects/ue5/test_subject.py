@@ -344,7 +344,7 @@ def settings_with(**ingest: object) -> SubjectParams:
         ),
         gate=GateParams(minimum_samples=1, too_few="warn", waivers={}),
         train=train,
-        exam=ExamParams(mode="constrained", max_new_tokens=1, max_items=0),
+        exam=ExamParams(mode="constrained", max_new_tokens=1, max_seconds=1, max_items=0),
         lessons=LessonParams(size=1, weak_below=0.85, replay=0.0),
     )
 

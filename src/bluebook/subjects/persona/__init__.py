@@ -13,7 +13,7 @@ from bluebook.subjects.persona import generator, grading, notation, suite
 from bluebook.subjects.persona.memories import IngestPolicy, PersonaRecord
 from bluebook.subjects.persona.notation import Reply
 from bluebook.subjects.persona.suite import ExpectPolicy
-from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Subject, Suite
+from bluebook.subjects.subject import Comparison, Continuation, Diagnostic, PicturePair, Subject, Suite
 
 
 class Persona:
@@ -39,6 +39,9 @@ class Persona:
 
     def parse(self, text: str) -> Reply:
         return notation.parse(text)
+
+    def continuation(self, text: str) -> Continuation | None:
+        return None
 
     def check(self, program: Reply) -> list[Diagnostic]:
         return grading.check(program, self._ingest_policy.long_words)

@@ -92,7 +92,7 @@ def _variables(program: Program, catalogue: Catalogue) -> Iterator[Diagnostic]:
             yield _fault(variable.place, "bad_literal", message, "VAR")
 
 
-def _own_class(program: Program) -> Type:
+def own_class(program: Program) -> Type:
     """The class of a reference to the Blueprint itself. Without PARENT nobody can know what it descends from: its
     own name, which no catalogue has, then fits every class."""
     name = program.parent or program.blueprint
@@ -114,7 +114,7 @@ class _GraphCheck:
         self.graph = graph
         self.catalogue = catalogue
         self.variables = {variable.name: variable for variable in program.variables}
-        self.own = _own_class(program)
+        self.own = own_class(program)
         self.nodes: dict[str, Node] = {}
         self.types: dict[str, NodeType | None] = {}
         self.declared: dict[tuple[str, str, bool], PinDeclaration] = {}

@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 
 from bluebook.records import ExamItem, Example, Origin, Outcome, Record, Region, Sample
-from bluebook.subjects.subject import Comparison, Diagnostic, PicturePair, Suite
+from bluebook.subjects.subject import Comparison, Continuation, Diagnostic, PicturePair, Suite
 from bluebook.subjects.ue5 import arranging, checker, comparison, language, suite
 from bluebook.subjects.ue5.catalogue import Catalogue
+from bluebook.subjects.ue5.continuing import Continuing
 from bluebook.subjects.ue5.examining import Plan, exam
 from bluebook.subjects.ue5.generator import Generator
 from bluebook.subjects.ue5.instructions import instruct
@@ -31,6 +32,7 @@ class Ue5:
         self._seed = seed
         self._catalogue = catalogue
         self._generator = Generator(catalogue)
+        self._continuing = Continuing(catalogue)
 
     def ingest(self, raw: Path) -> Iterator[Ue5Record | Sample | Outcome]:
         # Late: the reader of exports is not needed to check or to grade a text.
@@ -54,6 +56,9 @@ class Ue5:
 
     def parse(self, text: str) -> Program:
         return language.parse(text)
+
+    def continuation(self, text: str) -> Continuation | None:
+        return self._continuing.after(text)
 
     def check(self, program: Program) -> list[Diagnostic]:
         return checker.check(program, self._catalogue)

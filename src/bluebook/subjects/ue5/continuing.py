@@ -1,0 +1,219 @@
+"""What the next line of a program may be, so that a model that writes by it writes what `check` has no fault with.
+
+A program grows line by line in the order of the canonical text: heading, variables, one graph, its nodes, its exec
+wires, its data wires. After each line this says which lines may follow, each as a pattern in canonical spelling:
+
+- a node is of a type of the catalogue, has the next id, parameters of its type in the catalogue's order, each once and
+  of the right kind, and names declared variables only;
+- an exec wire leads from an exec output that leads nowhere yet to an exec input of another node;
+- a data wire leads from an output to an input that is neither wired nor set, of types that fit. Between pure nodes it
+  leads to a later one, which keeps them from reading each other in a circle.
+
+What is missing is kept possible (`missing.py`). Nodes may be added until every one of them can be reached or read,
+wires start only then, and no wire takes away what another node needs. Where the nodes do not add up for long, only
+such are offered as bring them nearer to it. The text may end where nothing is missing, and
+where nothing can be said any more; every list has a limit, so it does end.
+
+It does not write everything that the language can: no second graph, comments, layout, literals on lines of their own,
+`PIN` lines or nodes of classes that the catalogue does not describe. Such programs can be answered free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+
+import msgspec
+
+from bluebook.subjects.subject import Continuation
+from bluebook.subjects.ue5 import missing, patterns
+from bluebook.subjects.ue5.catalogue import Catalogue, NodeType, ParamSpec, PinSpec
+from bluebook.subjects.ue5.drafts import Draft, Pin
+from bluebook.subjects.ue5.patterns import escaped, one_of
+from bluebook.subjects.ue5.printing import label_text
+from bluebook.subjects.ue5.program import Type
+
+MOST_VARIABLES = 24
+MOST_NODES = 40
+MOST_SHORT = 6  # nodes in a row that leave something missing which no wires can make up for
+_NUMBERED = range(8)  # members of a family of pins such as `Item_#`
+_KEPT = 4096  # drafts of texts that are being written
+
+
+class Continuing:
+    """Continuations of texts by one catalogue. They are remembered: a text is read line by line as it grows."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._first = Draft(catalogue, fitting={})
+        self._draft = lru_cache(_KEPT)(self._read)
+        self._nodes = lru_cache(MOST_NODES)(self._node_line)
+
+    def after(self, text: str) -> Continuation:
+        """What may follow `text`. Raises ParseError where a line of it is not in the language."""
+        if not text:
+            return Continuation(lines=[f"/BLUEPRINT: {patterns.NAME}/"])
+        draft = self._draft(text)
+        lines = list(self._lines(draft))
+        return Continuation(
+            lines=lines, end=bool(draft.nodes) and (not missing.any_missing(draft) or not lines)
+        )
+
+    def _read(self, text: str) -> Draft:
+        before, _, line = text.rpartition("\n")
+        draft = (self._draft(before) if before else self._first).with_line(line)
+        if draft.part != "NODE" or not draft.nodes:
+            return draft
+        short = draft.short + 1 if missing.shortfall(draft) else 0
+        return msgspec.structs.replace(draft, short=short)
+
+    def _lines(self, draft: Draft) -> Iterator[str]:
+        if draft.graph is None:
+            yield from self._headings(draft)
+            return
+        full = len(draft.nodes) >= MOST_NODES
+        if draft.part == "NODE":
+            if draft.short > MOST_SHORT and not full and (mending := self._mending(draft)):
+                yield f"/NODE n{len(draft.nodes) + 1}: {one_of(mending)}/"
+                return
+            if not full:
+                yield self._nodes(len(draft.nodes) + 1)
+                yield from self._variable_line(draft)
+            if not draft.nodes or (draft.short and not full):
+                return
+        if draft.part != "DATA":
+            yield from _wires("EXEC", missing.exec_wires(draft))
+            if missing.unreached(draft) and not full:
+                return
+        yield from _wires("DATA", missing.data_wires(draft))
+
+    def _headings(self, draft: Draft) -> Iterator[str]:
+        yield f"/GRAPH: {patterns.NAME}/"
+        if draft.part == "BLUEPRINT":
+            yield f"/PARENT: {patterns.NAME}/"
+        if draft.part in ("BLUEPRINT", "PARENT"):
+            yield f"/CATEGORY: {patterns.NAME}/"
+        if len(draft.variables) < MOST_VARIABLES:
+            taken = one_of([escaped(label_text(name)) for name in draft.variables])
+            name = f"(/{patterns.LABEL}/ & ~/{taken}/)" if draft.variables else f"/{patterns.LABEL}/"
+            yield f'"VAR " {name} /{self._declaration}/'
+
+    @cached_property
+    def _declaration(self) -> str:
+        """What stands behind a variable's name: its type and its default."""
+        kinds = []
+        for pattern, kind in patterns.variable_types(self._catalogue):
+            value = patterns.literal(self._catalogue, kind)
+            kinds.append(pattern + (f"( = {value})?" if value else ""))
+        return ": " + one_of(kinds)
+
+    # Nodes
+
+    def _node_line(self, number: int) -> str:
+        """A node that names no variable. A long pattern, and the same in every program."""
+        return f"/NODE n{number}: {one_of([self._plain(kind) for kind in self._without_variable])}/"
+
+    def _mending(self, draft: Draft) -> list[str]:
+        """Types of which one more node leaves less missing. A model that does not find them by itself would go on
+        adding nodes for ever."""
+        now = missing.shortfall(draft)
+        return [
+            escaped(kind.name)
+            for kind in self._without_variable
+            if not kind.name.endswith("*")
+            and not any(spec.required for spec in kind.params)
+            and missing.shortfall(draft.with_node(kind)) < now
+        ]
+
+    def _variable_line(self, draft: Draft) -> Iterator[str]:
+        types = [
+            pattern
+            for kind in self._with_variable
+            for pattern in self._typed(kind, tuple(draft.variables.values()))
+        ]
+        if types:
+            yield f"/NODE n{len(draft.nodes) + 1}: {one_of(types)}/"
+
+    @cached_property
+    def _without_variable(self) -> list[NodeType]:
+        return [
+            kind for kind in self._catalogue.nodes if not any(spec.name == "VarName" for spec in kind.params)
+        ]
+
+    @cached_property
+    def _with_variable(self) -> list[NodeType]:
+        return [kind for kind in self._catalogue.nodes if any(spec.name == "VarName" for spec in kind.params)]
+
+    def _plain(self, kind: NodeType) -> str:
+        if kind.name.endswith("*"):
+            return escaped(kind.name.removesuffix("*")) + patterns.IDENTIFIER
+        params = [self._param(spec, None) for spec in kind.params]
+        return escaped(kind.name) + _bracketed(params, [*self._inputs(kind, None)])
+
+    def _typed(self, kind: NodeType, variables: tuple[tuple[str, Type], ...]) -> Iterator[str]:
+        """One for each variable, as it decides the types of the pins."""
+        for name, variable in variables:
+            params = [self._param(spec, name) for spec in kind.params if spec.name not in ("Owner", "Scope")]
+            yield escaped(kind.name) + _bracketed(params, [*self._inputs(kind, variable)])
+
+    def _param(self, spec: ParamSpec, variable: str | None) -> tuple[str, bool]:
+        value = patterns.literal(self._catalogue, Type(spec.type)) or patterns.ANY
+        if spec.name == "VarName" and variable is not None:
+            value = escaped(label_text(variable))
+        return f"{escaped(label_text(spec.name))}={value}", spec.required
+
+    def _inputs(self, kind: NodeType, variable: Type | None) -> Iterator[tuple[str, bool]]:
+        for pin in kind.pins:
+            if pin.output or pin.is_exec:
+                continue
+            value = self._literal(kind, pin, variable)
+            names = [pin.name.replace("#", str(at)) for at in _NUMBERED] if "#" in pin.name else [pin.name]
+            if value is not None:
+                yield from ((f"{escaped(label_text(name))}={value}", False) for name in names)
+
+    def _literal(self, kind: NodeType, pin: PinSpec, variable: Type | None) -> str | None:
+        allowed = kind.where.get("T")
+        if pin.kind == Type("T") and allowed:
+            found = [patterns.literal(self._catalogue, Type(name)) for name in allowed]
+            return one_of(sorted({pattern for pattern in found if pattern}))
+        return patterns.literal(self._catalogue, variable if pin.kind.name.startswith("@") else pin.kind)
+
+
+def _bracketed(params: list[tuple[str, bool]], inputs: list[tuple[str, bool]]) -> str:
+    """` [a=1, b=2]`: some of them in their order, all that are required among them."""
+    after = ""  # what may stand behind the one before, with its comma
+    first: list[str] = []  # the ways to begin
+    for pattern, required in reversed([*params, *inputs]):
+        begun = pattern + after
+        first = [begun] if required else [begun, *first]
+        after = f"(, {pattern}){after}" if required else f"(, {pattern})?{after}"
+    if not first:
+        return ""
+    whole = rf" \[{one_of(first)}\]"
+    return whole if any(required for _, required in params) else f"({whole})?"
+
+
+def _wires(keyword: str, wires: missing.Wires) -> Iterator[str]:
+    """One pattern for all wires between pins that have names, and one for each wire at a pin that has none."""
+    ways = []
+    for source, targets in wires.items():
+        named = [_pin(pin) for pin in targets if pin.name is not None]
+        if source.name is not None and named:
+            ways.append(f"{_pin(source)} -> {one_of(named)}")
+        for target in targets:
+            if source.name is None or target.name is None:
+                yield f'"{keyword} " {_any_pin(source)} " -> " {_any_pin(target)}'
+    if ways:
+        yield f"/{keyword} {one_of(ways)}/"
+
+
+def _pin(pin: Pin) -> str:
+    return f"{pin.node}\\.{escaped(label_text(pin.name or ''))}"
+
+
+def _any_pin(pin: Pin) -> str:
+    if pin.name is not None:
+        return f"/{_pin(pin)}/"
+    taken = one_of([escaped(label_text(name)) for name in pin.taken])
+    name = f"(/{pin.pattern}/ & ~/{taken}/)" if pin.taken else f"/{pin.pattern}/"
+    return f'"{pin.node}." {name}'

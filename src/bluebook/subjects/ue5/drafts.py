@@ -1,0 +1,194 @@
+"""A program that is being written, one line after another, and the pins that its nodes still have to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from bluebook.subjects.ue5 import language, patterns
+from bluebook.subjects.ue5.catalogue import EXEC, Catalogue, NodeType, PinSpec
+from bluebook.subjects.ue5.checker import own_class
+from bluebook.subjects.ue5.program import Node, PinName, Program, Type, Value
+from bluebook.subjects.ue5.typecheck import assignable
+
+MOST_OPEN = 8  # wires at pins of one node that only their wires name
+_NUMBERED = range(8)  # members of a family of pins such as `Then_#`
+
+
+class Pin(NamedTuple):
+    """A pin that a wire may end at. `kind` is None where nothing tells its type; `name` is None for any name that
+    `pattern` describes but those `taken`."""
+
+    node: str
+    name: str | None
+    kind: Type | None
+    family: str = ""  # such as `Then_#`, of which there are many
+    pattern: str = ""
+    taken: tuple[str, ...] = ()
+
+
+class DraftNode(NamedTuple):
+    number: int
+    node: Node
+    kind: NodeType
+
+    @property
+    def set_inputs(self) -> dict[str, Value]:
+        return {param.key: param.value for param in self.node.params if self.kind.param(param.key) is None}
+
+
+class DraftWire(NamedTuple):
+    """`output` and `input` are the pins' types."""
+
+    source: PinName
+    target: PinName
+    output: Type | None
+    input: Type | None
+
+
+class Draft(msgspec.Struct, frozen=True, dict=True):
+    """What the lines so far say. `part` is the keyword of the last one."""
+
+    catalogue: Catalogue
+    part: str = ""
+    blueprint: str = ""
+    parent: str | None = None
+    graph: str | None = None
+    variables: dict[str, tuple[str, Type]] = {}
+    nodes: dict[str, DraftNode] = {}
+    exec: tuple[DraftWire, ...] = ()
+    data: tuple[DraftWire, ...] = ()
+    short: int = 0  # nodes in a row after which wires could not make up for what is missing
+    fitting: dict[
+        tuple[Type | None, Type | None], bool
+    ] = {}  # known answers of `assignable`; shared by all drafts
+
+    def with_line(self, line: str) -> Draft:
+        """The draft with one more line. Raises ParseError where it is not one."""
+        part, said = line.partition(" ")[0].rstrip(":"), _program(line)
+        change = msgspec.structs.replace
+        match part:
+            case "BLUEPRINT":
+                return change(self, part=part, blueprint=said.blueprint)
+            case "PARENT":
+                return change(self, part=part, parent=said.parent)
+            case "VAR":
+                more = {variable.name: (variable.name, variable.type) for variable in said.variables}
+                return change(self, part=part, variables=self.variables | more)
+            case "CATEGORY":
+                return change(self, part=part)
+        graph = said.graphs[-1]
+        nodes = {
+            node.id: DraftNode(len(self.nodes) + 1, node, kind)
+            for node in graph.nodes
+            if (kind := self.catalogue.find(node.type)) is not None
+        }
+        execs = (DraftWire(wire.source, wire.target, EXEC, EXEC) for wire in graph.exec)
+        data = (
+            DraftWire(
+                wire.source, wire.target, self.type_of(wire.source, True), self.type_of(wire.target, False)
+            )
+            for wire in graph.data
+        )
+        return change(
+            self,
+            part="NODE" if part == "GRAPH" else part,
+            graph=graph.name if part == "GRAPH" else self.graph,
+            nodes=self.nodes | nodes,
+            exec=(*self.exec, *execs),
+            data=(*self.data, *data),
+        )
+
+    def with_node(self, kind: NodeType) -> Draft:
+        """The draft with one more node of a type, nothing of it set."""
+        number = len(self.nodes) + 1
+        node = DraftNode(number, Node(f"n{number}", kind.name), kind)
+        return msgspec.structs.replace(self, nodes=self.nodes | {node.node.id: node})
+
+    def assignable(self, source: Type | None, target: Type | None) -> bool:
+        known = self.fitting.get((source, target))
+        if known is None:
+            known = self.fitting[source, target] = assignable(self.catalogue, source, target)
+        return known
+
+    def type_of(self, pin: PinName, output: bool) -> Type | None:
+        found = self.nodes.get(pin.node)
+        spec = found and found.kind.pin(pin.pin, output)
+        return self._kind(found, spec) if found and spec else None
+
+    def _kind(self, found: DraftNode, spec: PinSpec) -> Type | None:
+        if spec.own:
+            return own_class(Program(self.blueprint, self.parent))
+        if not spec.kind.name.startswith("@"):
+            return spec.kind
+        name = next((param.value for param in found.node.params if _is_variable(found, param.key)), None)
+        elsewhere = found.node.param("Owner") or found.node.param("Scope")
+        _, kind = self.variables.get(getattr(name, "text", ""), ("", None))
+        return None if elsewhere else kind
+
+    def outputs(self, found: DraftNode, is_exec: bool) -> Iterator[Pin]:
+        """Outputs that a wire may still begin at. An exec output leads to one place; the value of a data output may
+        be read by many."""
+        used = (
+            {wire.source.pin for wire in self.exec if wire.source.node == found.node.id} if is_exec else set()
+        )
+        yield from self._pins(found, True, is_exec, used)
+
+    def inputs(self, found: DraftNode, is_exec: bool) -> Iterator[Pin]:
+        """Inputs that a wire may still end at. An exec input may be reached from many places."""
+        yield from self._pins(found, False, is_exec, set() if is_exec else self._taken(found))
+
+    def _taken(self, found: DraftNode) -> set[str]:
+        wired = {wire.target.pin for wire in self.data if wire.target.node == found.node.id}
+        return wired | found.set_inputs.keys()
+
+    def _pins(self, found: DraftNode, output: bool, is_exec: bool, used: set[str]) -> Iterator[Pin]:
+        name = found.node.id
+        for spec in found.kind.pins:
+            if spec.output == output and spec.is_exec == is_exec:
+                kind = self._kind(found, spec)
+                if "#" in spec.name and found.kind.name in _NAMED:
+                    head, _, tail = spec.name.partition("#")
+                    pattern = head + patterns.IDENTIFIER + tail
+                    yield Pin(name, None, kind, pattern=pattern, taken=tuple(sorted(used)))
+                    continue
+                members = _NUMBERED if "#" in spec.name else [0]
+                names = [spec.name.replace("#", str(at)) for at in members]
+                family = spec.name if "#" in spec.name else ""
+                yield from (Pin(name, each, kind, family) for each in names if each not in used)
+        if found.kind.takes(output) and self._open_wires(name) < MOST_OPEN:
+            known = {spec.name for spec in found.kind.pins}
+            yield Pin(name, None, None, pattern=patterns.LABEL, taken=tuple(sorted(used | known)))
+
+    def _open_wires(self, node: str) -> int:
+        return sum(node in (wire.source.node, wire.target.node) for wire in (*self.exec, *self.data))
+
+    @cached_property
+    def types(self) -> dict[str, NodeType | None]:
+        return {name: found.kind for name, found in self.nodes.items()}
+
+
+# Their family of outputs is named by what is switched on, not by numbers.
+_NAMED = {"SwitchOnName", "SwitchOnString", "SwitchOnEnum"}
+
+
+def _is_variable(found: DraftNode, key: str) -> bool:
+    spec = found.kind.param(key)
+    return spec is not None and spec.name == "VarName"
+
+
+@lru_cache(8192)
+def _program(line: str) -> Program:
+    """A program of this line and of what has to stand around it; many programs share most of their lines."""
+    match line.partition(" ")[0].rstrip(":"):
+        case "BLUEPRINT":
+            return language.parse(f"{line}\nGRAPH: G")
+        case "PARENT" | "CATEGORY" | "VAR":
+            return language.parse(f"BLUEPRINT: B\n{line}\nGRAPH: G")
+        case "GRAPH":
+            return language.parse(f"BLUEPRINT: B\n{line}")
+        case _:
+            return language.parse(f"BLUEPRINT: B\nGRAPH: G\n{line}")

@@ -1,0 +1,143 @@
+"""What a model may write next: every program of the generator, and nothing that `check` finds fault with."""
+
+from __future__ import annotations
+
+import json
+import re
+from random import Random
+
+import pytest
+
+from bluebook.subjects.subject import Continuation
+from bluebook.subjects.ue5 import checker, language
+from bluebook.subjects.ue5.catalogue import shipped
+from bluebook.subjects.ue5.continuing import Continuing
+from bluebook.subjects.ue5.generator import Generator
+
+CATALOGUE = shipped()
+PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|\(/(.*?)/ & ~/(.*?)/\)|/((?:[^/\\]|\\.)*)/')
+START = "BLUEPRINT: BP_Gate\nVAR Open: Bool\nVAR Speed: Float\nGRAPH: EventGraph"
+
+
+@pytest.fixture(scope="module")
+def continuing() -> Continuing:
+    return Continuing(CATALOGUE)
+
+
+def pattern(body: str) -> str:
+    """A body of a Lark terminal, of the kinds used here, for Python's `re`."""
+    found = ""
+    for piece in PIECE.finditer(body):
+        if piece[1] is not None:
+            found += f"(?!({piece[2]})(?![A-Za-z0-9_]))({piece[1]})"
+        elif piece[3] is not None:
+            found += f"({piece[3]})"
+        else:
+            found += re.escape(json.loads(piece[0]))
+    return found
+
+
+def allows(found: Continuation, line: str) -> bool:
+    return any(re.fullmatch(pattern(body), line) for body in found.lines)
+
+
+def refused(continuing: Continuing, text: str) -> str | None:
+    """The first line that may not stand where it does."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        if not allows(continuing.after("\n".join(lines[:at])), line):
+            return line
+    return None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_generator_writes_may_be_written(continuing: Continuing, seed: int) -> None:
+    rng = Random(seed)
+    generator = Generator(CATALOGUE)
+    kinds = rng.sample(
+        ["Branch", "PrintString", "Delay", "AddInt", "VariableSet", "GreaterThan", "ForLoop"], 3
+    )
+    text = generator.generate(kinds, rng).response
+    assert refused(continuing, text) is None
+    assert continuing.after(text).end
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("", "GRAPH: EventGraph"),
+        (START, "NODE n2: Branch"),
+        (START, "NODE n1: Brunch"),
+        (START, "NODE n1: Branch [Condition=7]"),
+        (START, "NODE n1: Branch [Colour=true]"),
+        (START, "NODE n1: VariableGet [VarName=Shut]"),
+        (START, "NODE n1: VariableSet [VarName=Speed, Value=true]"),
+        (START, "VAR Late: Int"),
+        ("BLUEPRINT: BP_Gate\nVAR Open: Bool", "VAR Open: Int"),
+        # An event is still missing, then nothing is.
+        (f"{START}\nNODE n1: Branch", "EXEC n1.True -> n1.Execute"),
+        (f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch", "EXEC n1.Then -> n3.Execute"),
+        (f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch", "EXEC n1.Execute -> n2.Execute"),
+        (f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch", "EXEC n2.True -> n2.Execute"),
+        (f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch", "DATA n1.DeltaSeconds -> n2.Condition"),
+        (
+            f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch\nEXEC n1.Then -> n2.Execute",
+            "EXEC n1.Then -> n2.Execute",
+        ),
+        # n2 is the only one that can read n3.
+        (
+            f"{START}\nNODE n1: Event_Tick\nNODE n2: VariableGet [VarName=Open]\nNODE n3: NotBool\nNODE n4: Branch\n"
+            "EXEC n1.Then -> n4.Execute",
+            "DATA n2.Value -> n4.Condition",
+        ),
+        # A pure node that nothing can read: wires have to wait for one that can.
+        (
+            f"{START}\nNODE n1: Event_Tick\nNODE n2: DestroyActor\nNODE n3: AddInt",
+            "EXEC n1.Then -> n2.Execute",
+        ),
+    ],
+)
+def test_what_would_be_a_fault_may_not_be_written(continuing: Continuing, lines: str, line: str) -> None:
+    assert not allows(continuing.after(lines), line)
+
+
+def test_the_text_may_end_where_nothing_is_missing(continuing: Continuing) -> None:
+    nodes = f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch"
+    assert not continuing.after(START).end
+    assert not continuing.after(nodes).end
+    assert continuing.after(f"{nodes}\nEXEC n1.Then -> n2.Execute").end
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_is_chosen_is_valid_and_ends(continuing: Continuing, seed: int) -> None:
+    """A writer that knows nothing: any of the allowed nodes, any of the allowed wires."""
+    rng, text = Random(seed), START
+    for _ in range(400):
+        found = continuing.after(text)
+        lines = [line for body in found.lines for line in _some(body, rng)]
+        if found.end and (not lines or rng.random() < 0.1):
+            break
+        text += "\n" + rng.choice(lines)
+    else:
+        pytest.fail(f"no end after 400 lines:\n{text}")
+    assert checker.check(language.parse(text), CATALOGUE) == []
+
+
+def _some(body: str, rng: Random) -> list[str]:
+    """A few lines that a body allows: bare nodes without literals, or wires between named pins."""
+    if body.startswith("/NODE"):
+        number = re.match(r"/NODE (n\d+): ", body)
+        assert number
+        bare = re.findall(r"[(|]([A-Z][A-Za-z0-9_]*)(?=[|)(])", body[len(number[0]) :])
+        known = [name for name in bare if (kind := CATALOGUE.find(name)) and not kind.open]
+        lines = [f"NODE {number[1]}: {name}" for name in rng.sample(known, min(8, len(known)))]
+        lines += [
+            f"NODE {number[1]}: {kind} [VarName={name}]"
+            for kind, name in re.findall(r"(Variable[GS]et) \\\[\(VarName=(\w+)", body)
+        ]
+        return [line for line in lines if re.fullmatch(pattern(body), line)]
+    lines = []
+    for source, targets in re.findall(r"(n\d+\\\.[A-Za-z0-9_]+) -> \(([^()]*)\)", body):
+        for target in targets.split("|"):
+            lines.append(f"{body[1:5]} {source} -> {target}".replace("\\", ""))
+    return lines
