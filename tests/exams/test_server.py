@@ -233,7 +233,7 @@ def test_the_servers_own_pause_is_kept_and_too_long_a_one_is_not_waited_for(fake
 
 def test_nobody_there_is_unreachable(fake: Fake) -> None:
     client = Client("http://127.0.0.1:1/v1/", seconds=5, pauses=(0.0,), sleep=Pauses())
-    with pytest.raises(Unreachable, match="http://127.0.0.1:1/v1/completions"):
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1/v1/completions"):
         Server(client, "toy", voice(), max_new_tokens=5)
 
 

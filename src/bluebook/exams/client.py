@@ -89,13 +89,20 @@ class Client:
         self.seconds = seconds
         self.pauses, self.sleep = pauses, sleep
         self._key = _key(key_variable)
+        # Made once, because it takes half a second. Plain HTTP, which is never redirected, has nothing to verify.
+        self._tls = httpx2.create_ssl_context(trust_env=False) if self.url.startswith("https:") else False
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         headers = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
         # The one clock is that of each request, see above.
         async with httpx2.AsyncClient(
-            base_url=self.url, headers=headers, timeout=None, trust_env=False, limits=httpx2.Limits()
+            base_url=self.url,
+            headers=headers,
+            timeout=None,
+            trust_env=False,
+            limits=httpx2.Limits(),
+            verify=self._tls,
         ) as http:
             yield Session(self, http)
 

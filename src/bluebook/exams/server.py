@@ -144,10 +144,11 @@ class Server:
         limit = min(self._limit, self._line.voice.context - len(self._line.voice.prompt(messages)))
         if limit <= 0:
             return None
-        grammar = self._grammar if mode == "constrained" else None
-        return self._line.asking(
-            messages, limit, None if grammar is None else self._line.voice.framed(grammar)
-        )
+        if mode == "free":
+            return self._line.asking(messages, limit)
+        if self._grammar is None or self._line.dialect is None:
+            raise ServerError(f"{self.name}: it cannot be constrained, only asked free")
+        return self._line.asking(messages, limit, self._line.voice.framed(self._grammar))
 
     async def _once(
         self,
