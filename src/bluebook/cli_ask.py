@@ -142,7 +142,7 @@ def _open(subject: str, free: bool, most: int, live: bool) -> _Asker:
         base=BASE,
         adapter=adapter,
         local=local,
-        tokens=params.load().subject(subject).exam.max_new_tokens,
+        exam=params.load().subject(subject).exam,
     )
     return _Asker(engine, judge, load_voice(BASE), "free" if free else engine.modes[0], most, live)
 

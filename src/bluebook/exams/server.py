@@ -11,6 +11,7 @@ break the subject's further rules.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -41,6 +42,7 @@ class Server:
         model: str,
         voice: Voice,
         *,
+        name: str = "",
         max_new_tokens: int,
         grammar: str | None = None,
         at_once: int = 8,
@@ -48,15 +50,17 @@ class Server:
     ) -> None:
         """Tries the server: the model's name, our bytes, the grammar. Raises a ServerError, by its name.
 
+        `name` says which weights `model` is meant to be. No server proves that; see `base_model` for what can be.
         `base_model` is the base's name on the same server, by which an adapter that is not applied is found out.
         """
         self._client, self._limit, self._grammar = client, max_new_tokens, grammar
+        self._meant = name
         self._at_once, self._base_model = at_once, base_model
         self._line: Line = asyncio.run(self._meet(model, voice))
 
     @property
     def name(self) -> str:
-        return f"{self._line.model} on a server"
+        return f"{self._meant} as {self._line.model} on a server".removeprefix(" as ")
 
     @property
     def modes(self) -> Sequence[Mode]:
@@ -88,7 +92,12 @@ class Server:
                 give([await self._answer(session, asked) for asked in group])
 
         async with self._client.session() as session:
-            if self._base_model is not None:
+            if self._base_model is None:
+                print(
+                    f"{self.name}: no base_model in local.yaml, so not tried against its base",
+                    file=sys.stderr,
+                )
+            else:
                 await self._try_adapter(session, [group[0] for group in groups], self._base_model)
             workers = [asyncio.create_task(work()) for _ in range(self._at_once)]
             try:
