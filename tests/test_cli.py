@@ -277,7 +277,6 @@ def test_ask(run: Run, repository: Path) -> None:
     ran = run("ask", "prefix", "(1 + 2)", "--json")
     told = json.loads(ran.out)
     assert ran.code == 1
-    assert told["tokens"] <= 12
     assert told["diagnostics"] or told["finish"] != "stop"
     again = run("ask", "prefix", stdin=b"(1 + 2)\n")
     assert (again.code, again.out) == (1, told["text"] + "\n")

@@ -10,20 +10,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from bluebook import cli_exams, cli_lessons, cli_teach, cli_train, cli_ue5
-from bluebook.cli_input import File, read_text
+from bluebook import cli_ask, cli_exams, cli_lessons, cli_teach, cli_train, cli_ue5
+from bluebook.cli_input import File, Json, SubjectName, known_subject, load_subject, read_text
 from bluebook.errors import BluebookError
 
-if TYPE_CHECKING:
-    from bluebook.records import Answer
-    from bluebook.subjects.subject import Diagnostic, Subject
-
 ROOT = Path()
-BASE = Path("models/base")
 
 app = typer.Typer(
     help="Teach a language model your structured language, and prove what it has learned.\n\n"
@@ -40,18 +35,6 @@ app.add_typer(cli_exams.app, name="exams")
 app.command()(cli_teach.teach)
 
 
-def known_subject(name: str) -> str:
-    from bluebook.subjects import SUBJECTS
-
-    if name not in SUBJECTS:
-        raise typer.BadParameter(f"no subject {name!r}; there is {', '.join(sorted(SUBJECTS))}")
-    return name
-
-
-SubjectName = Annotated[
-    str, typer.Argument(metavar="SUBJECT", callback=known_subject, help="Such as persona.")
-]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 Existing = typer.Option(exists=True, dir_okay=False)
 
 
@@ -73,7 +56,7 @@ def ingest(
     _refuse_mixed(raw, out, ledger)
     with tempfile.TemporaryDirectory() as scratch:
         # The stage's samples for the report; nobody asked for them here.
-        counts = corpus.ingest(_load(subject), raw, out, ledger, Path(scratch) / "samples.jsonl")
+        counts = corpus.ingest(load_subject(subject), raw, out, ledger, Path(scratch) / "samples.jsonl")
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in counts["outcomes"].items())
     print(f"{counts['files']:,} files: {outcomes}; {counts['records']:,} records")
 
@@ -87,10 +70,11 @@ def check(subject: SubjectName, file: File, json: Json = False) -> None:
     echo '<world>: Rain at noon.' | bluebook check persona -
     """
     from bluebook.records import encode
+    from bluebook.subjects.subject import examined
 
-    judge = _load(subject)
+    judge = load_subject(subject)
     text = read_text(file)
-    findings, constructs = _findings(judge, text)
+    findings, constructs = examined(judge, text)
     if json:
         told = {
             "file": str(file),
@@ -102,7 +86,7 @@ def check(subject: SubjectName, file: File, json: Json = False) -> None:
         print(encode(told).decode())
     else:
         for found in findings:
-            print(f"{file}:{_place(found)}")
+            print(f"{file}:{found}")
         if not findings:
             print(
                 f"{file}: valid; "
@@ -138,7 +122,7 @@ def grade(
     train = [e for e in read_jsonl(examples, Example) if e.split == "train"] if examples.exists() else []
     if mode is None and len({answer.mode for answer in given}) > 1:
         mode = params.load().subject(subject).exam.mode
-    graded = grade_exam(_load(subject), list(read_jsonl(exam, ExamItem)), given, train, mode)
+    graded = grade_exam(load_subject(subject), list(read_jsonl(exam, ExamItem)), given, train, mode)
     if json:
         print(encode({"mastery": graded.mastery, "grades": graded.grades}).decode())
         return
@@ -149,39 +133,7 @@ def grade(
     Console().print(mastery_table(graded.mastery))
 
 
-@app.command()
-def ask(
-    subject: SubjectName,
-    prompt: Annotated[str, typer.Argument(help="A prompt in the subject's notation, or - for stdin.")] = "-",
-    json: Json = False,
-) -> None:
-    """Use the trained model. Its answer is checked; exit 1 when there is a finding.
-
-    bluebook ask persona '<thought>: the harbour was quiet this morning'
-    """
-    from bluebook.records import encode
-
-    asked = read_text(Path("-")) if prompt == "-" else prompt
-    if not asked.strip():  # before the model is loaded, which takes long
-        raise typer.BadParameter("the prompt is empty", param_hint="PROMPT")
-    judge = _load(subject)
-    answer = _reply(subject, asked)
-    findings, _ = _findings(judge, answer.text)
-    if json:
-        told = {
-            "text": answer.text,
-            "finish": answer.finish,
-            "tokens": answer.tokens,
-            "diagnostics": findings,
-        }
-        print(encode(told).decode())
-    else:
-        print(answer.text)
-        for found in findings:
-            print(_place(found), file=sys.stderr)
-        if answer.finish != "stop":
-            print(f"the answer did not end by itself ({answer.finish})", file=sys.stderr)
-    raise typer.Exit(1 if findings or answer.finish != "stop" else 0)
+app.command()(cli_ask.ask)
 
 
 @app.command()
@@ -283,57 +235,6 @@ def _refuse_mixed(raw: Path, out: Path, ledger: Path) -> None:
             raise typer.BadParameter(f"{path} lies in {raw}, which is only read", param_hint=option)
     if out.resolve() == ledger.resolve():
         raise typer.BadParameter(f"{ledger} is where the records are written", param_hint="--ledger")
-
-
-def _load(name: str) -> Subject:
-    from bluebook import params, subjects
-
-    return subjects.load(name, params.load())
-
-
-def _findings(judge: Subject, text: str) -> tuple[list[Diagnostic], dict[str, int]]:
-    """What is wrong with a text, a parse error included, and which constructs it uses."""
-    from bluebook.subjects.subject import Diagnostic, ParseError
-
-    try:
-        program = judge.parse(text)
-    except ParseError as error:
-        message = str(error).removeprefix(f"line {error.line}, column {error.column}: ")
-        return [Diagnostic(line=error.line, column=error.column, code="parse", message=message)], {}
-    return judge.check(program), dict(judge.constructs(program))
-
-
-def _place(found: Diagnostic) -> str:
-    return f"{found.line}:{found.column}: {found.code}: {found.message}"
-
-
-def _reply(subject: str, prompt: str) -> Answer:
-    """One answer by the way that exams are answered, so that what is seen here is what was graded."""
-    import tempfile
-
-    from bluebook import params
-    from bluebook.exams.answer import answer
-    from bluebook.exams.engine import Asked
-    from bluebook.exams.inprocess import InProcess, load_candidate
-    from bluebook.exams.partial import Partial
-    from bluebook.families import refusal
-    from bluebook.records import ExamItem
-    from bluebook.steps import Step
-
-    candidate = load_candidate(subject, BASE, Path(f"models/adapters/{subject}"), params.load_local())
-    item = ExamItem(
-        id="ask", exam="ask", version="0", kind="practice", prompt=prompt, reference="", constructs=[]
-    )
-    if (why := refusal(candidate.family, Asked(item, "free").messages)) is not None:
-        raise BluebookError(f"the prompt cannot be put to this model unchanged: {why}")
-    with tempfile.TemporaryDirectory() as scratch:
-        [found] = answer(
-            InProcess(candidate, tokens=params.load().subject(subject).exam.max_new_tokens),
-            [item],
-            partial=Partial(Path(scratch) / "ask.jsonl", "ask"),
-            running=Step("6.2", "Ask"),
-        )
-    return found
 
 
 def main() -> None:

@@ -1,14 +1,37 @@
-"""Files that a command reads: a path, or `-` for stdin."""
+"""What commands are given: a subject, and files to read, a path or `-` for stdin."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bluebook.errors import BluebookError
+
+if TYPE_CHECKING:
+    from bluebook.subjects.subject import Subject
+
+
+def known_subject(name: str) -> str:
+    from bluebook.subjects import SUBJECTS
+
+    if name not in SUBJECTS:
+        raise typer.BadParameter(f"no subject {name!r}; there is {', '.join(sorted(SUBJECTS))}")
+    return name
+
+
+SubjectName = Annotated[
+    str, typer.Argument(metavar="SUBJECT", callback=known_subject, help="Such as persona.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+
+def load_subject(name: str) -> Subject:
+    from bluebook import params, subjects
+
+    return subjects.load(name, params.load())
 
 
 def readable(file: Path) -> Path:

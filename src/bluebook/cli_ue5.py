@@ -72,6 +72,7 @@ def to_dsl(
     for warning in export.warnings:
         print(f"{file}:{warning.line}: {warning.text}", file=sys.stderr)
     _translated(print_program(found.program) + "\n", out, file, found.unexpressed)
+    raise typer.Exit(1 if found.unexpressed else 0)
 
 
 @app.command("to-clipboard")
@@ -83,20 +84,27 @@ def to_clipboard(file: File, out: Out = None) -> None:
 
     bluebook ue5 to-clipboard graph.bp -o paste.txt
     """
+    refuse_same(file, out)
+    raise typer.Exit(1 if translate(read_text(file), file, out) else 0)
+
+
+def translate(text: str, file: Path, out: Path | None) -> list[str]:
+    """Write a text in the Blueprint language, from `file`, as what Unreal pastes; returns what a paste cannot hold,
+    which is told too. Raises BluebookError for a text that is not in the language."""
     from bluebook.subjects.subject import ParseError
     from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.language import parse
     from bluebook.subjects.ue5.to_clipboard import to_clipboard
 
-    refuse_same(file, out)
     try:
-        program = parse(read_text(file))
+        program = parse(text)
     except ParseError as error:
         raise BluebookError(f"{file}: {error}") from error
     found = to_clipboard(program, shipped())
     for note in found.notes:
         print(f"{file}: note: {note}", file=sys.stderr)
     _translated(found.text, out, file, found.unexpressed)
+    return found.unexpressed
 
 
 @app.command()
@@ -112,15 +120,20 @@ def picture(
 
     bluebook ue5 picture graph.bp -o graph.html
     """
+    page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
+    refuse_same(file, page)
+    raise typer.Exit(1 if draw(read_bytes(file), file, page) else 0)
+
+
+def draw(raw: bytes, file: Path, page: Path) -> list[str]:
+    """Draw `raw`, an export or a text in the Blueprint language from `file`; returns what cannot be shown, which is
+    told too. Raises BluebookError for anything else."""
     from bluebook.artifacts import atomic_writer
     from bluebook.reports.pictures import picture_page
     from bluebook.subjects.subject import ParseError
     from bluebook.subjects.ue5.catalogue import shipped
     from bluebook.subjects.ue5.pictures import gallery
 
-    page = out or (Path("picture.html") if str(file) == "-" else file.with_suffix(".html"))
-    refuse_same(file, page)
-    raw = read_bytes(file)
     try:
         found = gallery(raw, file, shipped())
     except BluebookError as error:
@@ -135,7 +148,7 @@ def picture(
         print(warning, file=sys.stderr)
     for what in found.unexpressed:
         print(f"{file}: not shown: {what}", file=sys.stderr)
-    raise typer.Exit(1 if found.unexpressed else 0)
+    return found.unexpressed
 
 
 def _no_text(raw: bytes) -> bool:
@@ -144,7 +157,7 @@ def _no_text(raw: bytes) -> bool:
 
 
 def _translated(text: str, out: Path | None, file: Path, unexpressed: list[str]) -> None:
-    """Write a translation and name what it lacks; exit 1 where it lacks something."""
+    """Write a translation and name what it lacks."""
     from bluebook.artifacts import atomic_writer
 
     raw = text.encode("utf-8", "replace")
@@ -155,4 +168,3 @@ def _translated(text: str, out: Path | None, file: Path, unexpressed: list[str])
             stream.write(raw)
     for what in unexpressed:
         print(f"{file}: not expressed: {what}", file=sys.stderr)
-    raise typer.Exit(1 if unexpressed else 0)

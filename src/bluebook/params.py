@@ -175,6 +175,18 @@ class TeacherSettings(Struct, frozen=True):
     max_tokens: Annotated[int, Meta(ge=1)] = 4096  # of a reply
 
 
+class ServerParams(Struct, frozen=True):
+    """An OpenAI-compatible server that answers instead of a model in this process."""
+
+    server: str  # its address, as http://127.0.0.1:8000
+    model: str = "{subject}"  # the adapter's name on it; {subject} stands for the subject's name
+    base_model: str | None = (
+        None  # the base's name on it, by which an adapter that is not applied is found out
+    )
+    key_variable: str | None = None  # the environment variable that holds the key; never the key itself
+    at_once: Annotated[int, Meta(ge=1)] = 8  # items asked at a time
+
+
 class Local(Struct, frozen=True):
     """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
 
@@ -184,6 +196,9 @@ class Local(Struct, frozen=True):
     gradient_checkpointing: bool | Literal["auto"] = "auto"  # activations computed twice instead of kept
     packing: bool | Literal["auto"] = "auto"  # a device batch as one row without pads
     answer_batch: int = 32
+    answer_with: Literal["transformers", "vllm"] | ServerParams = (
+        "transformers"  # who answers exams and `ask`
+    )
     threads: int = 0  # 0: torch's own choice
     checkpoint_minutes: float = 10.0  # of training between checkpoints; 0: none, but for a stop
     checkpoint_steps: int = 0  # optimiser steps between checkpoints; 0: by the clock alone

@@ -132,3 +132,34 @@ def test_grade_without_a_practice_exam(repository: Path, capsys: pytest.CaptureF
     assert (mastery_of(repository, "mastery").n, mastery_of(repository, "mastery").score) == (40, 1.0)
     assert (mastery_of(repository, "practice").n, mastery_of(repository, "practice").exam) == (0, "")
     assert "retrieval" in capsys.readouterr().out
+
+
+def use_server(repository: Path, **settings: Any) -> None:
+    (repository / "local.yaml").write_text(yaml.safe_dump({"answer_with": settings}))
+
+
+def test_an_exam_at_a_server(repository: Path) -> None:
+    """The same stage; what only decides how it is run leaves the graph alone."""
+    from tests.exams.servers import serving
+
+    add_models(repository, "full")
+    with serving() as fake:
+        fake.answers = {"prefix": lambda prompt: "add(1, 2)", "base": lambda prompt: "the base"}
+        use_server(repository, server=fake.url, base_model="base")
+        stage("answer")("prefix")
+        answers = list(read_jsonl(repository / "data/answers/prefix.jsonl", Answer))
+        assert len(answers) == 30
+        assert {found.text for found in answers} == {"add(1, 2)"}
+        assert {found.reference_loss for found in answers} == {None}
+        assert all(found.model.endswith("as prefix on a server") for found in answers)
+        stage("grade")("prefix")
+        assert mastery_of(repository, "mastery").n == 30
+
+        fake.answers["base"] = fake.answers["prefix"]
+        with pytest.raises(BluebookError, match="does not apply the adapter"):
+            stage("answer")("prefix")
+
+        settings = (repository / "params.yaml").read_text().replace("mode: free", "mode: constrained")
+        (repository / "params.yaml").write_text(settings)
+        with pytest.raises(BluebookError, match=r"exam\.mode"):
+            stage("answer")("prefix")

@@ -35,6 +35,9 @@ class Diagnostic(msgspec.Struct, kw_only=True, frozen=True):
     message: str
     construct: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.code}: {self.message}"
+
 
 class Comparison(msgspec.Struct, kw_only=True):
     """How near `actual` is to `expected`. `score` lies in [0, 1]; `per_construct` holds 1.0 for each construct of
@@ -164,6 +167,19 @@ class Subject(Protocol):
 
     def expectations(self) -> Suite:
         """The subject's part of the gate."""
+
+
+PARSE = "parse"  # the code of the diagnostic of a text that is not in the language
+
+
+def examined(subject: Subject, text: str) -> tuple[list[Diagnostic], dict[str, int]]:
+    """What is wrong with a text, one that does not parse included, and which constructs it uses, how often."""
+    try:
+        program = subject.parse(text)
+    except ParseError as error:
+        message = str(error).removeprefix(f"line {error.line}, column {error.column}: ")
+        return [Diagnostic(line=error.line, column=error.column, code=PARSE, message=message)], {}
+    return subject.check(program), dict(subject.constructs(program))
 
 
 def program_of(subject: Subject, response: str) -> str | None:
