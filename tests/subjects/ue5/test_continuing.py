@@ -129,7 +129,13 @@ def _some(body: str, rng: Random) -> list[str]:
         number = re.match(r"/NODE (n\d+): ", body)
         assert number
         bare = re.findall(r"[(|]([A-Z][A-Za-z0-9_]*)(?=[|)(])", body[len(number[0]) :])
-        known = [name for name in bare if (kind := CATALOGUE.find(name)) and not kind.open]
+        known = [
+            name
+            for name in bare
+            if (kind := CATALOGUE.find(name))
+            and not kind.open
+            and not any("#" in pin.name for pin in kind.pins)
+        ]
         lines = [f"NODE {number[1]}: {name}" for name in rng.sample(known, min(8, len(known)))]
         lines += [
             f"NODE {number[1]}: {kind} [VarName={name}]"

@@ -85,7 +85,11 @@ class Continuing:
             yield from _wires("EXEC", missing.exec_wires(draft))
             if missing.unreached(draft) and not full:
                 return
-        yield from _wires("DATA", missing.data_wires(draft))
+        wires = missing.data_wires(draft)
+        if not wires and not full and missing.any_missing(draft) and (mending := self._mending(draft)):
+            # What two wires made of a `T` may leave a third nowhere to go: one more node is better than a fault.
+            yield f"/NODE n{len(draft.nodes) + 1}: {one_of(mending)}/"
+        yield from _wires("DATA", wires)
 
     def _headings(self, draft: Draft) -> Iterator[str]:
         yield f"/GRAPH: {patterns.NAME}/"
@@ -117,13 +121,14 @@ class Continuing:
         """Types of which one more node leaves less missing. A model that does not find them by itself would go on
         adding nodes for ever."""
         now = missing.shortfall(draft)
-        return [
-            escaped(kind.name)
+        plain = [
+            kind
             for kind in self._without_variable
-            if not kind.name.endswith("*")
-            and not any(spec.required for spec in kind.params)
-            and missing.shortfall(draft.with_node(kind)) < now
+            if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
         ]
+        found = [escaped(kind.name) for kind in plain if missing.shortfall(draft.with_node(kind)) < now]
+        # Where nothing can be run any more, what reads a node by running has to wait for another event.
+        return found or [escaped(kind.name) for kind in plain if kind.is_entry]
 
     def _variable_line(self, draft: Draft) -> Iterator[str]:
         types = [
