@@ -47,7 +47,7 @@ class Listed(Prefix):
             if len(letters) > 3
             else ["/let [a-z]/" if not letters else f"/let / (/[a-z]/ & ~/[{letters}]/)"]
         )
-        return Continuation(lines=[*found, *([f"/sum( [{letters}])+?/"] if letters else [])])
+        return Continuation(patterns=[*found, *([f"/sum( [{letters}])+?/"] if letters else [])])
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 A subject says line by line what may follow (`Subject.continuation`); a subject that has nothing to say beyond its
 grammar is held to that. Each way to go on is a matcher of llguidance's; those that a token does not fit are dropped,
-and when a line is complete the subject is asked again. A matcher learns its pattern while it is used, so it is kept
-for whoever follows the same pattern next: programs share most of their lines.
+and when a line is complete the subject is asked again. Programs share most of their lines, so what may come next at a
+place of a pattern is found once and remembered; a matcher is only used where nobody has been before, and it is handed
+on, because it learns its pattern while it is used.
 
 The response is written as the family wraps it: its opening (a space, in some families) is put before the first line,
 and where the text may end, what may follow is the first token of what the family writes behind a response. No token
@@ -18,7 +19,6 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy
 import torch
@@ -37,15 +37,48 @@ Continues = Callable[[str], Continuation | None]
 # Where the next letters are certain, llguidance allows one token alone: that of those letters by themselves. A model
 # that has learned them in their company writes others (`EXEC`, ` `, `n`, not ` n`) and does worse from there on.
 NO_FORCING = '%llguidance { "no_forcing": true }\n'
-_KEPT = 4096  # matchers
-_WAYS = 4  # bit masks a row at first: as many as there are ways to go on
+_KEPT = 2048  # patterns
 
 
-class Way(NamedTuple):
-    """One pattern that may be followed, and how far that has come."""
+class _Place:
+    """How far a pattern has been followed, and which tokens may come next there; found once for all who get there."""
 
-    lark: str
-    matcher: LLMatcher
+    __slots__ = ("left", "mask", "next")
+
+    def __init__(self, left: frozenset[bytes] = frozenset()) -> None:
+        self.mask: NDArray[numpy.int32] | None = None
+        self.next: dict[int, _Place] = {}
+        self.left = left  # of a list of texts, what is left of those that fit
+
+
+class _Pattern:
+    """One way to write a line: a grammar, or one of a few texts. What is known of it, and matchers that are ready to
+    find out more."""
+
+    def __init__(self, lark: str, texts: frozenset[bytes] = frozenset()) -> None:
+        self.lark = lark
+        self.start = _Place(texts)
+        self.idle: list[LLMatcher] = []
+
+
+class Way:
+    """One who follows a pattern. Only where nobody has been before does it take a matcher."""
+
+    def __init__(self, pattern: _Pattern) -> None:
+        self.pattern, self.place = pattern, pattern.start
+        self.matcher: LLMatcher | None = None
+        self.behind: list[int] = []  # tokens that the matcher has not been told
+
+    def allows(self, token: int) -> bool:
+        return self.place.mask is not None and _allows(self.place.mask, token)
+
+    def take(self, token: int, letters: bytes) -> None:
+        place = self.place.next.get(token)
+        if place is None:
+            left = (text.removeprefix(letters) for text in self.place.left if text.startswith(letters))
+            place = self.place.next[token] = _Place(frozenset(left))
+        self.place = place
+        self.behind.append(token)
 
 
 class Language:
@@ -81,38 +114,83 @@ class Language:
         words = numpy.packbits(flags, bitorder="little")
         self.line_ends = numpy.zeros((self.tokens.vocab_size + 31) // 32, numpy.int32)
         self.line_ends.view(numpy.uint8)[: len(words)] = words
-        self._idle = lru_cache(_KEPT)(self._compiled)
+        self._pattern = lru_cache(_KEPT)(_Pattern)
+        self._begins = lru_cache(_KEPT)(self._beginnings)
+        self._by_letters: dict[bytes, list[int]] = {}
+        for token, letters in enumerate(self.letters):
+            if not self.tokens.is_special_token(token):
+                self._by_letters.setdefault(letters, []).append(token)
+        self._once: dict[bytes, NDArray[numpy.int32]] = {}
+        self._executor = LLExecutor()
+        self.worker = ThreadPoolExecutor(1)
 
     def line(self, body: str, opening: str = "") -> Way:
         """A way to write a line and its end; `body` is that of a terminal."""
         before = f"{json.dumps(opening)} " if opening else ""
-        return self._way(f"start: LINE\nLINE: {before}({body}) /\\n?/")
+        return Way(self._pattern(f"start: LINE\nLINE: {before}({body}) /\\n?/"))
+
+    def one_of(self, texts: Sequence[str], opening: str = "") -> Way:
+        """A way to write one of these lines and its end."""
+        return Way(self._pattern("", frozenset(f"{opening}{text}\n".encode() for text in texts)))
 
     def whole(self) -> Way:
         """A way to write a whole response by the grammar alone."""
         if not self.opening:
-            return self._way(self.grammar)
-        return self._way(
-            f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{self.grammar}\n}}\n"
+            return Way(self._pattern(self.grammar))
+        return Way(
+            self._pattern(
+                f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{self.grammar}\n}}\n"
+            )
         )
 
-    def _way(self, lark: str) -> Way:
-        idle = self._idle(lark)
-        # A copy costs microseconds, but it has to learn the pattern anew.
-        return Way(lark, idle.pop() if len(idle) > 1 else idle[0].deep_copy())
+    def look(self, ways: Sequence[Way]) -> None:
+        """Find out what may come next at the places of these ways."""
+        for way in ways:
+            if way.place.left and way.place.mask is None:
+                way.place.mask = numpy.bitwise_or.reduce([self._begins(text) for text in way.place.left])
+        new = list({id(way.place): way for way in ways if way.place.mask is None}.values())
+        if not new:
+            return
+        masks = numpy.zeros((len(new), len(self.line_ends)), numpy.int32)
+        fill_next_token_bitmask_par(
+            self._executor, [(self._matcher(way), at) for at, way in enumerate(new)], masks
+        )
+        for way, mask in zip(new, masks, strict=True):
+            # There are few different ones, and each has a bit for every token there is.
+            way.place.mask = self._once.setdefault(mask.tobytes(), mask.copy())
+
+    def _beginnings(self, text: bytes) -> NDArray[numpy.int32]:
+        """The tokens that `text` begins with; where only a line's end is left, the stop token too."""
+        mask = numpy.zeros_like(self.line_ends)
+        for length in range(1, len(text) + 1):
+            for token in self._by_letters.get(text[:length], ()):
+                _allow(mask, token)
+        return _allow(mask, self.stop) if text == b"\n" else mask
+
+    def _matcher(self, way: Way) -> LLMatcher:
+        """The way's matcher, told all that has been written."""
+        if way.matcher is None:
+            idle = way.pattern.idle or [self._compiled(way.pattern.lark)]
+            # A copy costs microseconds, but it has to learn the pattern anew.
+            way.matcher = idle.pop() if len(idle) > 1 else idle[0].deep_copy()
+            way.pattern.idle = idle
+        way.matcher.consume_tokens(way.behind)
+        way.behind = []
+        return way.matcher
 
     def give_back(self, way: Way) -> None:
-        """What a matcher has found out about its pattern serves whoever follows it next."""
-        way.matcher.reset()
-        self._idle(way.lark).append(way.matcher)
+        """What a matcher has learned of its pattern serves whoever follows it next."""
+        if way.matcher is not None:
+            way.matcher.reset()
+            way.pattern.idle.append(way.matcher)
 
-    def _compiled(self, lark: str) -> list[LLMatcher]:
+    def _compiled(self, lark: str) -> LLMatcher:
         matcher = LLMatcher(self.tokens, LLMatcher.grammar_from_lark(NO_FORCING + lark))
         if matcher.is_error():
             raise BluebookError(
                 f"llguidance does not read the subject's grammar: {matcher.get_error()}\n{lark[:500]}"
             )
-        return [matcher]
+        return matcher
 
 
 class _Row:
@@ -133,7 +211,9 @@ class _Row:
         if found is None:
             self.by_lines, self.ways = False, [self.language.whole()]
         else:
-            self.ways = [self.language.line(body, opening) for body in found.lines]
+            self.ways = [self.language.line(body, opening) for body in found.patterns]
+            if found.texts:
+                self.ways.append(self.language.one_of(found.texts, opening))
         self.line = b""
 
     def beyond(self) -> Continuation:
@@ -146,15 +226,16 @@ class _Row:
         line = self.line.decode()
         return f"{self.lines}\n{line}" if self.lines else line.removeprefix(self.language.opening)
 
-    def take(self, token: int, fitting: Sequence[Way]) -> None:
-        """Go on with a token, which only the ways `fitting` allow."""
+    def take(self, token: int) -> None:
+        """Go on with a token that was allowed."""
         if self.ended:
             self.ended = self.ended[1:]
             return
+        fitting = [way for way in self.ways if token != self.language.stop and way.allows(token)]
         for way in self.ways:
             if way not in fitting:
                 self.language.give_back(way)
-        self.ways = list(fitting)
+        self.ways = fitting
         if not fitting:  # the end
             self.ended = self.language.closing[1:]
             return
@@ -167,7 +248,7 @@ class _Row:
             self._begin()
             return
         for way in self.ways:
-            way.matcher.consume_token(token)
+            way.take(token, letters)
         self.line += letters
 
 
@@ -177,43 +258,28 @@ class Guide:
     def __init__(self, language: Language, rows: int) -> None:
         self._language = language
         self._rows = [_Row(language) for _ in range(rows)]
-        self._alive: list[int] = []
-        self._executor = LLExecutor()
-        self._worker = ThreadPoolExecutor(1)
         self._found: Future[NDArray[numpy.int32]] | None = None
-        words = (language.tokens.vocab_size + 31) // 32
-        self._masks: NDArray[numpy.int32] = numpy.zeros((rows * _WAYS, words), numpy.int32)
-        self._fits: dict[int, list[tuple[Way, int]]] = {}
 
     def prepare(self, rows: Sequence[int]) -> None:
         """Begin to find what these rows may go on with; returns at once."""
-        self._alive = list(rows)
-        self._found = self._worker.submit(self._find)
+        self._found = self._language.worker.submit(self._find, [self._rows[row] for row in rows])
 
-    def _find(self) -> NDArray[numpy.int32]:
-        matchers: list[tuple[LLMatcher, int]] = []
-        self._fits = {}
-        for row in self._alive:
-            self._fits[row] = [(way, len(matchers) + at) for at, way in enumerate(self._rows[row].ways)]
-            matchers += [(way.matcher, place) for way, place in self._fits[row]]
-        if len(matchers) > len(self._masks):
-            self._masks = numpy.zeros((2 * len(matchers), self._masks.shape[1]), numpy.int32)
-        if matchers:
-            fill_next_token_bitmask_par(self._executor, matchers, self._masks)
-        return numpy.stack([self._row_mask(row) for row in self._alive])
+    def _find(self, rows: Sequence[_Row]) -> NDArray[numpy.int32]:
+        self._language.look([way for row in rows for way in row.ways])
+        return numpy.stack([self._mask(row) for row in rows])
 
-    def _row_mask(self, name: int) -> NDArray[numpy.int32]:
-        row, language = self._rows[name], self._language
-        mask = numpy.zeros(self._masks.shape[1], numpy.int32)
+    def _mask(self, row: _Row) -> NDArray[numpy.int32]:
+        language = self._language
+        mask = numpy.zeros_like(language.line_ends)
         if row.ended:
             return _allow(mask, row.ended[0])
-        for _, place in self._fits[name]:
-            mask |= self._masks[place]
-        if _allows(mask, language.stop) or not self._fits[name]:
+        for way in row.ways:
+            mask |= way.place.mask
+        if _allows(mask, language.stop) or not row.ways:
             mask, beyond = _forbid(mask, language.stop), row.beyond()
             if beyond.end:
                 mask = _allow(mask, language.closing[0])
-            if row.by_lines and not beyond.lines:
+            if row.by_lines and not (beyond.texts or beyond.patterns):
                 mask &= ~language.line_ends
         return mask
 
@@ -226,8 +292,7 @@ class Guide:
 
     def take(self, row: int, token: int) -> None:
         """Go on with a token that was allowed."""
-        fits = [] if token == self._language.stop else self._fits[row]
-        self._rows[row].take(token, [way for way, place in fits if _allows(self._masks[place], token)])
+        self._rows[row].take(token)
 
 
 def _allows(mask: NDArray[numpy.int32], token: int) -> bool:

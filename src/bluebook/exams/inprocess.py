@@ -84,7 +84,7 @@ class InProcess:
 
     def plan(self, asked: Sequence[Asked]) -> list[Group]:
         """Batches of one mode and of similar length."""
-        ranked = sorted(asked, key=lambda one: (one.mode, -len(self._prompt(one.messages)), one.item.id))
+        ranked = sorted(asked, key=lambda one: (one.mode, -len(self.prompt(one.messages)), one.item.id))
         groups: list[Group] = []
         for _, rows in groupby(ranked, key=lambda one: one.mode):
             groups += batches(list(rows), self._batch)
@@ -96,8 +96,8 @@ class InProcess:
         return map(self._write, groups)
 
     def stream(self, messages: Sequence[Message], mode: Mode) -> Generator[str, None, Finish]:
-        prompt = self._prompt(messages)
-        limit, written, shown = self._limit(prompt), [], ""
+        prompt = self.prompt(messages)
+        limit, written, shown = self.limit(prompt), [], ""
         if limit < 1:
             return "error"
         for [(_, token)] in steps(
@@ -105,7 +105,7 @@ class InProcess:
             [prompt],
             [limit],
             stop=self.candidate.stop,
-            guide=self._guide(mode, 1),
+            guide=self.guide(mode, 1),
             seconds=self._seconds,
         ):
             written.append(token)
@@ -118,8 +118,8 @@ class InProcess:
         return self._finish(written, limit)
 
     def _write(self, group: Group) -> list[Answer]:
-        prompts = [self._prompt(one.messages) for one in group]
-        limits = [self._limit(prompt) for prompt in prompts]
+        prompts = [self.prompt(one.messages) for one in group]
+        limits = [self.limit(prompt) for prompt in prompts]
         fitting = [place for place, limit in enumerate(limits) if limit > 0]
         written: dict[int, list[int]] = {}
         for mode in dict.fromkeys(group[place].mode for place in fitting):
@@ -129,7 +129,7 @@ class InProcess:
                 [prompts[place] for place in rows],
                 [limits[place] for place in rows],
                 stop=self.candidate.stop,
-                guide=self._guide(mode, len(rows)),
+                guide=self.guide(mode, len(rows)),
                 seconds=self._seconds,
             )
             written |= zip(rows, tokens, strict=True)
@@ -145,13 +145,13 @@ class InProcess:
             for place, one in enumerate(group)
         ]
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
         return encode_prompt(self.candidate.tokenizer, self.candidate.family, messages)
 
-    def _limit(self, prompt: Sequence[int]) -> int:
+    def limit(self, prompt: Sequence[int]) -> int:
         return min(self._tokens, self.candidate.context - len(prompt))
 
-    def _guide(self, mode: Mode, rows: int) -> Guide | None:
+    def guide(self, mode: Mode, rows: int) -> Guide | None:
         if mode == "free":
             return None
         if self._language is None:

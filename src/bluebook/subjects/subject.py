@@ -51,11 +51,12 @@ class Comparison(msgspec.Struct, kw_only=True):
 
 
 class Continuation(msgspec.Struct, kw_only=True, frozen=True):
-    """What may follow a text that ends with a whole line: a line that matches one of `lines`, or, where `end` is
-    true, nothing. Each of `lines` is the body of a terminal in Lark, as `/a+/` or `/[a-z]+/ & ~/if|else/`, without a
-    line end; an earlier line's patterns may be used again word for word, which costs nothing."""
+    """What may follow a text that ends with a whole line: one of `texts`, a line that matches one of `patterns`, or,
+    where `end` is true, nothing. A pattern is the body of a terminal in Lark, as `/a+/` or `/[a-z]+/ & ~/if|else/`;
+    one that was used before costs nothing. Line ends are not part of either."""
 
-    lines: Sequence[str] = ()
+    texts: Sequence[str] = ()
+    patterns: Sequence[str] = ()
     end: bool = False
 
 

@@ -38,7 +38,7 @@ def pattern(body: str) -> str:
 
 
 def allows(found: Continuation, line: str) -> bool:
-    return any(re.fullmatch(pattern(body), line) for body in found.lines)
+    return line in found.texts or any(re.fullmatch(pattern(body), line) for body in found.patterns)
 
 
 def refused(continuing: Continuing, text: str) -> str | None:
@@ -114,7 +114,7 @@ def test_whatever_is_chosen_is_valid_and_ends(continuing: Continuing, seed: int)
     rng, text = Random(seed), START
     for _ in range(400):
         found = continuing.after(text)
-        lines = [line for body in found.lines for line in _some(body, rng)]
+        lines = [*found.texts, *(line for body in found.patterns for line in _some(body, rng))]
         if found.end and (not lines or rng.random() < 0.1):
             break
         text += "\n" + rng.choice(lines)
@@ -124,20 +124,27 @@ def test_whatever_is_chosen_is_valid_and_ends(continuing: Continuing, seed: int)
 
 
 def _some(body: str, rng: Random) -> list[str]:
-    """A few lines that a body allows: bare nodes without literals, or wires between named pins."""
+    """A few lines that a pattern allows: bare nodes without literals, a wire at a pin of a made-up name."""
     if body.startswith("/NODE"):
         number = re.match(r"/NODE (n\d+): ", body)
         assert number
         bare = re.findall(r"[(|]([A-Z][A-Za-z0-9_]*)(?=[|)(])", body[len(number[0]) :])
-        known = [name for name in bare if (kind := CATALOGUE.find(name)) and not kind.open]
+        known = [
+            name
+            for name in bare
+            if (kind := CATALOGUE.find(name))
+            and not kind.open
+            and not any("#" in pin.name for pin in kind.pins)
+        ]
         lines = [f"NODE {number[1]}: {name}" for name in rng.sample(known, min(8, len(known)))]
         lines += [
             f"NODE {number[1]}: {kind} [VarName={name}]"
             for kind, name in re.findall(r"(Variable[GS]et) \\\[\(VarName=(\w+)", body)
         ]
         return [line for line in lines if re.fullmatch(pattern(body), line)]
-    lines = []
-    for source, targets in re.findall(r"(n\d+\\\.[A-Za-z0-9_]+) -> \(([^()]*)\)", body):
-        for target in targets.split("|"):
-            lines.append(f"{body[1:5]} {source} -> {target}".replace("\\", ""))
-    return lines
+    name = f"Extra{rng.randrange(10**6)}"
+    line = "".join(
+        json.loads(piece[0]) if piece[0].startswith('"') else ("Case_" if "Case_" in piece[0] else "") + name
+        for piece in PIECE.finditer(body)
+    )
+    return [line] if re.fullmatch(pattern(body), line) else []

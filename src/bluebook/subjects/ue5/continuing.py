@@ -20,6 +20,7 @@ It does not write everything that the language can: no second graph, comments, l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
@@ -46,18 +47,22 @@ class Continuing:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._first = Draft(catalogue, fitting={})
+        self.after = lru_cache(_KEPT)(
+            self._after
+        )  # a line's end asks what the next one's beginning asks again
         self._draft = lru_cache(_KEPT)(self._read)
         self._nodes = lru_cache(MOST_NODES)(self._node_line)
 
-    def after(self, text: str) -> Continuation:
+    def _after(self, text: str) -> Continuation:
         """What may follow `text`. Raises ParseError where a line of it is not in the language."""
         if not text:
-            return Continuation(lines=[f"/BLUEPRINT: {patterns.NAME}/"])
+            return Continuation(patterns=[f"/BLUEPRINT: {patterns.NAME}/"])
         draft = self._draft(text)
-        lines = list(self._lines(draft))
-        return Continuation(
-            lines=lines, end=bool(draft.nodes) and (not missing.any_missing(draft) or not lines)
-        )
+        found = list(self._lines(draft))
+        texts = [text for part in found for text in part.texts]
+        bodies = [body for part in found for body in part.patterns]
+        missed = missing.any_missing(draft) and (texts or bodies)
+        return Continuation(texts=texts, patterns=bodies, end=bool(draft.nodes) and not missed)
 
     def _read(self, text: str) -> Draft:
         before, _, line = text.rpartition("\n")
@@ -67,25 +72,28 @@ class Continuing:
         short = draft.short + 1 if missing.shortfall(draft) else 0
         return msgspec.structs.replace(draft, short=short)
 
-    def _lines(self, draft: Draft) -> Iterator[str]:
+    def _lines(self, draft: Draft) -> Iterator[Continuation]:
         if draft.graph is None:
-            yield from self._headings(draft)
+            yield Continuation(patterns=list(self._headings(draft)))
             return
         full = len(draft.nodes) >= MOST_NODES
         if draft.part == "NODE":
             if draft.short > MOST_SHORT and not full and (mending := self._mending(draft)):
-                yield f"/NODE n{len(draft.nodes) + 1}: {one_of(mending)}/"
+                yield mending
                 return
             if not full:
-                yield self._nodes(len(draft.nodes) + 1)
-                yield from self._variable_line(draft)
+                yield Continuation(patterns=[self._nodes(len(draft.nodes) + 1), *self._variable_line(draft)])
             if not draft.nodes or (draft.short and not full):
                 return
         if draft.part != "DATA":
-            yield from _wires("EXEC", missing.exec_wires(draft))
+            yield _wires("EXEC", missing.exec_wires(draft))
             if missing.unreached(draft) and not full:
                 return
-        yield from _wires("DATA", missing.data_wires(draft))
+        wires = missing.data_wires(draft)
+        if not wires and not full and missing.any_missing(draft) and (mending := self._mending(draft)):
+            # What two wires made of a `T` may leave a third nowhere to go: one more node is better than a fault.
+            yield mending
+        yield _wires("DATA", wires)
 
     def _headings(self, draft: Draft) -> Iterator[str]:
         yield f"/GRAPH: {patterns.NAME}/"
@@ -113,17 +121,20 @@ class Continuing:
         """A node that names no variable. A long pattern, and the same in every program."""
         return f"/NODE n{number}: {one_of([self._plain(kind) for kind in self._without_variable])}/"
 
-    def _mending(self, draft: Draft) -> list[str]:
+    def _mending(self, draft: Draft) -> Continuation | None:
         """Types of which one more node leaves less missing. A model that does not find them by itself would go on
         adding nodes for ever."""
         now = missing.shortfall(draft)
-        return [
-            escaped(kind.name)
+        plain = [
+            kind
             for kind in self._without_variable
-            if not kind.name.endswith("*")
-            and not any(spec.required for spec in kind.params)
-            and missing.shortfall(draft.with_node(kind)) < now
+            if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
         ]
+        found = [kind for kind in plain if missing.shortfall(draft.with_node(kind)) < now]
+        # Where nothing can be run any more, what reads a node by running has to wait for another event.
+        chosen = found or [kind for kind in plain if kind.is_entry]
+        number = len(draft.nodes) + 1
+        return Continuation(texts=[f"NODE n{number}: {kind.name}" for kind in chosen]) if chosen else None
 
     def _variable_line(self, draft: Draft) -> Iterator[str]:
         types = [
@@ -193,27 +204,25 @@ def _bracketed(params: list[tuple[str, bool]], inputs: list[tuple[str, bool]]) -
     return whole if any(required for _, required in params) else f"({whole})?"
 
 
-def _wires(keyword: str, wires: missing.Wires) -> Iterator[str]:
-    """One pattern for all wires between pins that have names, and one for each wire at a pin that has none."""
-    ways = []
+def _wires(keyword: str, wires: missing.Wires) -> Continuation:
+    """All wires between pins that have names, and a pattern for each at a pin that has none."""
+    texts, bodies = [], []
     for source, targets in wires.items():
-        named = [_pin(pin) for pin in targets if pin.name is not None]
-        if source.name is not None and named:
-            ways.append(f"{_pin(source)} -> {one_of(named)}")
         for target in targets:
-            if source.name is None or target.name is None:
-                yield f'"{keyword} " {_any_pin(source)} " -> " {_any_pin(target)}'
-    if ways:
-        yield f"/{keyword} {one_of(ways)}/"
+            if source.name is not None and target.name is not None:
+                texts.append(f"{keyword} {_pin(source)} -> {_pin(target)}")
+            else:
+                bodies.append(f'"{keyword} " {_any_pin(source)} " -> " {_any_pin(target)}')
+    return Continuation(texts=texts, patterns=bodies)
 
 
 def _pin(pin: Pin) -> str:
-    return f"{pin.node}\\.{escaped(label_text(pin.name or ''))}"
+    return f"{pin.node}.{label_text(pin.name or '')}"
 
 
 def _any_pin(pin: Pin) -> str:
     if pin.name is not None:
-        return f"/{_pin(pin)}/"
+        return json.dumps(_pin(pin))
     taken = one_of([escaped(label_text(name)) for name in pin.taken])
     name = f"(/{pin.pattern}/ & ~/{taken}/)" if pin.taken else f"/{pin.pattern}/"
     return f'"{pin.node}." {name}'

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from bluebook.subjects.ue5.drafts import Draft, DraftNode, DraftWire, Pin
 from bluebook.subjects.ue5.flow import unreachable, unused
 from bluebook.subjects.ue5.program import PinName, Type
@@ -200,6 +202,8 @@ class _Reading:
     def spares(self, source: Pin, target: Pin) -> bool:
         """Whether all that is unread can still be read once this wire has taken its input."""
         place = (target.node, target.name)
+        if self._unread and (mentions_variable(source.kind) or mentions_variable(target.kind)):
+            return self._still_complete(source, target)
         holder = self._kept.get(place)
         if holder is None or holder == source.node:
             return True
@@ -212,6 +216,12 @@ class _Reading:
         self._kept = before
         return found
 
+    def _still_complete(self, source: Pin, target: Pin) -> bool:
+        """The same where the wire decides a `T`, and with it what fits elsewhere."""
+        wire = _wire(source, target)
+        after = _Reading(msgspec.structs.replace(self.draft, data=(*self.draft.data, wire)))
+        return after.without_input <= self.without_input
+
     def fits(self, source: Pin, target: Pin) -> bool:
         one, other = self.draft.nodes[source.node], self.draft.nodes[target.node]
         if one is other or (one.kind.is_pure and other.kind.is_pure and other.number < one.number):
@@ -220,9 +230,13 @@ class _Reading:
             return self.draft.assignable(source.kind, target.kind)
         key = (source.node, source.kind, target.node, target.kind)
         if key not in self._known:
-            wire = DraftWire(PinName(source.node, ""), PinName(target.node, ""), source.kind, target.kind)
-            self._known[key] = _consistent(self.draft, (*self.draft.data, wire))
+            self._known[key] = _consistent(self.draft, (*self.draft.data, _wire(source, target)))
         return self._known[key]
+
+
+def _wire(source: Pin, target: Pin) -> DraftWire:
+    ends = (PinName(pin.node, pin.name or "") for pin in (source, target))
+    return DraftWire(*ends, source.kind, target.kind)
 
 
 def _consistent(draft: Draft, wires: Sequence[DraftWire]) -> bool:
