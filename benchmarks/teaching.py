@@ -4,7 +4,8 @@ python benchmarks/teaching.py [--cycles 3] [--folder DIR]
 
 Works in a clone of this checkout, which `make run` must have built: the clone shares its DVC cache, so the base is
 taken from there and not built again. The clone differs in its training data: no lesson, and no example from exports or
-the generator has a node type of `LEFT_OUT`. The exams are those of this checkout, and ask for all of them.
+the generator has a node type of `LEFT_OUT`. Its exams are drawn as those of this checkout are and ask for all of the
+core's node types, in programs of at most `MOST` nodes.
 Then `bluebook teach ue5` runs. Printed are the minutes of the whole command and the history table; `--folder` keeps the
 clone, with a commit for each cycle.
 """
@@ -21,15 +22,18 @@ from pathlib import Path
 
 import yaml
 
+from bluebook.records import write_jsonl
 from bluebook.reports.cycles import cycles
-from bluebook.subjects.ue5.generator import CORE
+from bluebook.subjects.ue5.catalogue import shipped
+from bluebook.subjects.ue5.examining import Plan, exam
+from bluebook.subjects.ue5.generator import CORE, ExamKind, Generator
 
 ROOT = Path(__file__).parents[1]
 SUBJECT = "ue5"
 LEFT_OUT = CORE[1::3]  # seven of twenty-two, not picked by hand
 GENERATED = 4000
 LESSON = 1200
-TRAINING = {"epochs": 1.0}
+MOST, ITEMS = 6, 140  # nodes of an exam's program, and programs
 
 
 def run(folder: Path, *command: str) -> None:
@@ -51,10 +55,15 @@ def school(folder: Path) -> None:
     mine = params["subjects"][SUBJECT]
     mine["compose"].update(generated=GENERATED, without=list(LEFT_OUT))
     mine["lessons"]["size"] = LESSON
-    mine["train"].update(TRAINING)
+    mine["ingest"]["max_nodes"] = MOST
     path.write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
     for lesson in (folder / "data/lessons" / SUBJECT).glob("*.jsonl"):
         lesson.unlink()
+    generator = Generator(shipped())
+    kinds: tuple[ExamKind, ...] = ("practice", "holdout")
+    for kind in kinds:
+        items = exam(generator, f"{SUBJECT}-{kind}", Plan(kind, ITEMS, f"teaching {kind}", most=MOST))
+        write_jsonl(folder / "data/exams" / SUBJECT / f"{kind}.jsonl", items)
     run(folder, "git", "add", "--all")
     run(
         folder,

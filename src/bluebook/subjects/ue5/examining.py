@@ -2,8 +2,8 @@
 
 Each has at least `LEAST` items for every node type of `CORE`, because mastery calls anything below that untested. An
 exam's combinations of node types are reserved: the generator makes none of them for training, and those of other
-material that trains are given as `taken` and left out. Items are small (`FEWEST` to `MOST` nodes, up to `LONGEST`
-bytes of answer), no two are the same program, and no combination comes more often than `SAME` times.
+material that trains are given as `taken` and left out. Items are small (`FEWEST` to `MOST` nodes, answers of up to
+`LONGEST` bytes), no two are the same program, and no combination comes more often than `SAME` times.
 
 A draw is seeded: the same code gives the same bytes. Where the generator changes, so do the items, and with them the
 exam's version, which is a hash of its content.
@@ -36,13 +36,14 @@ Combination = frozenset[str]  # of node types
 
 class Plan(NamedTuple):
     """What to draw: `items` examples with `least` for each core node type, of combinations kept for `reserved`
-    (None: for training) and not in `taken`."""
+    (None: for training) and not in `taken`, of at most `most` nodes."""
 
     reserved: ExamKind | None
     items: int
     seed: str
     least: int = LEAST
     taken: Collection[Combination] = ()
+    most: int = MOST
 
 
 def exam(generator: Generator, name: str, plan: Plan, prefix: str = "") -> list[ExamItem]:
@@ -117,16 +118,16 @@ def _candidates(generator: Generator, plan: Plan, construct: str, rng: Random) -
     found: list[Example] = []
     for _ in range(_DRAWS):
         one = generator.core((construct, rng.choice(CORE)), rng, plan.reserved)
-        if one is not None and _is_small(one):
+        if one is not None and _is_small(one, plan.most):
             found.append(one)
         if len(found) == _CANDIDATES:
             break
     return found
 
 
-def _is_small(one: Example) -> bool:
+def _is_small(one: Example, most: int) -> bool:
     nodes = sum(line.startswith("NODE") for line in one.response.split("\n"))
-    return FEWEST <= nodes <= MOST and len(one.response.encode()) <= LONGEST
+    return FEWEST <= nodes <= most and len(one.response.encode()) <= LONGEST
 
 
 def _worth(one: Example, seen: Counter[str], least: int) -> float:

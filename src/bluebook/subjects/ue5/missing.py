@@ -235,8 +235,8 @@ class _Reading:
 
 
 def _wire(source: Pin, target: Pin) -> DraftWire:
-    ends = (PinName(pin.node, pin.name or "") for pin in (source, target))
-    return DraftWire(*ends, source.kind, target.kind)
+    first, last = (PinName(pin.node, pin.name or "") for pin in (source, target))
+    return DraftWire(first, last, source.kind, target.kind)
 
 
 def _consistent(draft: Draft, wires: Sequence[DraftWire]) -> bool:
