@@ -67,11 +67,10 @@ def report(
             parsed += found.finish == "stop"
         except ParseError:
             continue
-    print(
-        f"{mode:12} {len(answers) / seconds:6.1f} items/s  {sum(found.tokens for found in answers):7} tokens  "
-        f"finished and parsed {parsed / len(grades):6.1%}  valid {sum(one.valid for one in grades) / len(grades):6.1%}  "
-        f"score {sum(one.score for one in grades) / len(grades):.3f}  n {len(grades)}"
-    )
+    rate, tokens, n = len(answers) / seconds, sum(found.tokens for found in answers), len(grades)
+    valid, score = sum(one.valid for one in grades) / n, sum(one.score for one in grades) / n
+    shares = f"parsed {parsed / n:.1%}, valid {valid:.1%}, score {score:.3f}, n {n}"
+    print(f"{mode:12} {rate:6.1f} items/s {tokens:7} tokens, {shares}")
 
 
 def main() -> None:
@@ -95,23 +94,21 @@ def main() -> None:
     exam = settings.subject(name).exam
     engine = InProcess(candidate, tokens=exam.max_new_tokens, batch=local.answer_batch, language=language)
     for run in range(options.runs):
-        for mode in engine.modes:
-            started = time.perf_counter()
-            answers = [
-                one
-                for group in engine.write(engine.plan([Asked(item, mode) for item in items]))
-                for one in group
-            ]
-            report(mode, subject, items, answers, time.perf_counter() - started)
         held, dictated = 0.0, 0.0
         for group in engine.plan([Asked(item, "constrained") for item in items]) if language else ():
             tokens, seconds = written(engine, group, engine.guide("constrained", len(group)))
             held += seconds
             dictated += written(engine, group, Dictation(tokens))[1]
         if language:
+            ratio = f"{held / dictated:.2f} x"
             print(
-                f"run {run + 1}: held to the language {held:.2f} s, the same tokens dictated {dictated:.2f} s: {held / dictated:.2f} x"
+                f"run {run + 1}: held to the language {held:.2f} s, the same tokens dictated {dictated:.2f} s, {ratio}"
             )
+        for mode in engine.modes:
+            started = time.perf_counter()
+            groups = engine.plan([Asked(item, mode) for item in items])
+            answers = [one for group in engine.write(groups) for one in group]
+            report(mode, subject, items, answers, time.perf_counter() - started)
     few = items[:: max(1, len(items) // options.alone)]
     for mode in engine.modes:
         alone = InProcess(candidate, tokens=exam.max_new_tokens, batch=1, language=language)
