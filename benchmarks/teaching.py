@@ -59,6 +59,7 @@ def school(folder: Path) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
     for lesson in (folder / "data/lessons" / SUBJECT).glob("*.jsonl"):
         lesson.unlink()
+    (folder / "data/lessons" / SUBJECT / ".gitkeep").touch()  # Git keeps no empty folder, and DVC wants it
     generator = Generator(shipped())
     kinds: tuple[ExamKind, ...] = ("practice", "holdout")
     for kind in kinds:
