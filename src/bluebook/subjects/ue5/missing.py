@@ -8,7 +8,7 @@ nodes to inputs. A wire is offered where both can still be had after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -35,7 +35,11 @@ def any_missing(draft: Draft) -> bool:
 def shortfall(draft: Draft) -> int:
     """How much is missing that no wires can make up for: exec outputs to reach nodes from, and inputs to read pure
     nodes by. 0: nothing."""
-    return _outputs_short(draft, None) + _Reading(draft).without_input
+    by_reading = _outputs_short(draft, None) + _Reading(draft).without_input
+    undecided = {name for name in _unread(draft) if not draft.nodes[name].kind.is_pure}
+    if not by_reading or not undecided:
+        return by_reading
+    return min(by_reading, _outputs_short(draft, None, undecided) + _Reading(draft, undecided).without_input)
 
 
 def _followers(draft: Draft) -> dict[str, list[str]]:
@@ -102,12 +106,17 @@ def exec_wires(draft: Draft) -> Wires:
     return wires
 
 
-def _outputs_short(draft: Draft, more: tuple[str, str] | None) -> int:
-    """How many exec outputs are lacking to reach every node, with one wire `more` (from a node to a node)."""
+def _outputs_short(draft: Draft, more: tuple[str, str] | None, run: Set[str] = frozenset()) -> int:
+    """How many exec outputs are lacking to reach every node, with one wire `more` (from a node to a node). Of calls
+    that may turn out to be pure those in `run` are to be reached too."""
     followers = _followers(draft)
     if more:
         followers.setdefault(more[0], []).append(more[1])
-    lost = {name for name in _lost(draft, followers) if not _may_be_read(draft, name) or name in (more or ())}
+    lost = {
+        name
+        for name in _lost(draft, followers)
+        if not _may_be_read(draft, name) or name in run or name in (more or ())
+    }
     if not lost:
         return 0
     alive = draft.nodes.keys() - lost
@@ -170,11 +179,12 @@ def data_wires(draft: Draft) -> Wires:
 class _Reading:
     """Which outputs fit which inputs of a draft, and which input is kept for which pure node that nobody reads yet."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, run: Set[str] = frozenset()) -> None:
+        """`run`: nodes that will be reached and need not be read."""
         self.draft = draft
         self.inputs = [pin for found in draft.nodes.values() for pin in draft.inputs(found, False)]
         self._known: dict[tuple[str, Type | None, str, Type | None], bool] = {}
-        self._unread = sorted(_unread(draft))
+        self._unread = sorted(_unread(draft) - run)
         self._wanted = {name: self._choices(draft.nodes[name]) for name in self._unread}
         self._kept: dict[Input, str] = {}  # input -> the pure node that will be read by it
         self.without_input = sum(not self._keep(name, set(), None) for name in self._unread)
