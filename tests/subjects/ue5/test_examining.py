@@ -102,3 +102,9 @@ def test_the_version_of_an_exam_is_its_content() -> None:
     one, other = exam(GENERATOR, "e", plan), exam(GENERATOR, "e", plan._replace(seed="two"))
     assert len({item.version for item in one}) == 1
     assert one[0].version != other[0].version
+
+
+def test_a_family_of_node_types_is_never_taken_for_one() -> None:
+    rng = Random(4)
+    made = [GENERATOR.generate((), rng) for _ in range(600)]
+    assert not [one.id for one in made if any("*" in name for name in one.constructs)]

@@ -38,14 +38,15 @@ _DECIDED = "?"  # `T` where a wire decides it
 
 class Index:
     """`entries`, `steps` and `pure` nodes by name; `makers` and `takers`: the nodes, with the pin, that give a
-    type without execution, and the steps that take one. With `only`, of the node types that it names."""
+    type without execution, and the steps that take one. Families (`CastTo*`) are no node types. With `only`, of those
+    that it names."""
 
     def __init__(self, catalogue: Catalogue, only: Sequence[str] = ()) -> None:
         self.catalogue = catalogue
         known = [
             node
             for node in catalogue.nodes
-            if node.name not in _IN_COMPANY and (not only or node.name in only)
+            if node.name not in _IN_COMPANY and "*" not in node.name and (not only or node.name in only)
         ]
         self._only = frozenset(only)
         self.entries = [node.name for node in known if node.is_entry]
