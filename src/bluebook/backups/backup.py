@@ -138,11 +138,11 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
 
 
 def _label(drive: Drive, kind: Kind) -> str:
-    """Labels sort by time, which is their order."""
-    stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
-    number = 0
-    while list(drive.backups.glob(f"{stamp}-{number:02}-*")):
-        number += 1
+    """A label that sorts behind all that are there, whatever became of the clock: labels are the backups' order."""
+    stamp, number = f"{datetime.now():%Y%m%d-%H%M%S}", 0
+    newest = max((folder.name for folder in drive.backups.glob("*/")), default="")
+    if newest[: len(stamp)] >= stamp:
+        stamp, number = newest[: len(stamp)], int(newest[len(stamp) + 1 :].partition("-")[0]) + 1
     return f"{stamp}-{number:02}-{kind}"
 
 

@@ -96,9 +96,11 @@ class Drive:
 
     def failed(self, error: OSError) -> DriveError:
         """What a failed reading or writing means."""
-        if disk_full(error) or error.errno == errno.EFBIG:
+        if disk_full(error):
             free = shutil.disk_usage(self.path).free / 1e9 if self.path.exists() else 0.0
             why = f"is full: {free:.1f} GB free. Make room on it"
+        elif error.errno == errno.EFBIG:
+            why = "takes no file of that size (FAT: 4 GB at most). Format it as ext4, XFS, exFAT or NTFS"
         elif error.errno == errno.EROFS:
             why = "is mounted read-only. Mount it for writing"
         elif error.errno in {errno.EACCES, errno.EPERM}:
@@ -229,11 +231,6 @@ def examine(folder: Path, root: Path, needed: int, sys_block: Path = SYS) -> lis
         found.append(
             f"{folder} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are to be copied: make room"
         )
-    with suppress(OSError, ValueError):
-        if 0 < os.pathconf(folder, "PC_FILESIZEBITS") <= 33:
-            found.append(
-                f"{folder} takes no file over 4 GB (FAT); format the drive as ext4, XFS, exFAT or NTFS"
-            )
     return found
 
 

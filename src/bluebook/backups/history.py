@@ -7,11 +7,12 @@ import os
 import re
 import subprocess
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bluebook.backups.copying import Entry
 from bluebook.backups.drive import Drive
+from bluebook.backups.manifest import Manifest
 from bluebook.errors import BluebookError
 
 FOLDER = "git"
@@ -20,18 +21,20 @@ RELEASE = re.compile(r"refs/tags/(.+@v\d.*)")
 SETTINGS = re.compile(r"user\.(name|email)|remote\..*\.(url|fetch)|branch\..*\.(remote|merge)")
 
 
-def git(root: Path, *arguments: str, text: str | None = None) -> str:
+def git(root: Path, *arguments: str, text: str | None = None, hold: Sequence[int] = ()) -> str:
     """What Git prints. Raises BluebookError with what it says."""
-    done = run(root, *arguments, text=text)
+    done = run(root, *arguments, text=text, hold=hold)
     if done.returncode != 0:
         raise BluebookError(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
 
 
-def run(root: Path, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["git", "-C", str(root), *arguments], input=text, capture_output=True, text=True, check=False
-    )
+def run(
+    root: Path, *arguments: str, text: str | None = None, hold: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Git's process, which holds the file descriptors `hold`, when it has ended."""
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, pass_fds=hold)
 
 
 def project_of(root: Path) -> str:
@@ -114,55 +117,44 @@ def heads(bundle: Path) -> dict[str, str]:
 
 def covers(root: Path, refs: Mapping[str, str], older: Mapping[str, str]) -> bool:
     """Whether all that the `older` refs reach is reached by `refs`, so that a bundle of these holds those, too."""
-    asked = "\n".join([*older.values(), "--not", *refs.values()])
-    missing = run(root, "rev-list", "--objects", "--max-count=1", "--stdin", text=f"{asked}\n")
+    asked = [*older.values(), *(f"^{target}" for target in refs.values())]
+    missing = run(root, "rev-list", "--objects", "--max-count=1", "--stdin", text="\n".join(asked) + "\n")
     return missing.returncode == 0 and not missing.stdout.strip()
 
 
 def only_here(root: Path, there: Mapping[str, str]) -> int:
     """Commits here that none of the refs `there` reaches."""
-    known = [target for target in there.values() if has(root, target)]
-    counted = git(
-        root, "rev-list", "--count", "--stdin", text="\n".join(["--all", "HEAD", "--not", *known]) + "\n"
-    )
-    return int(counted)
+    known = "".join(f"^{target}\n" for target in there.values() if has(root, target))
+    return int(git(root, "rev-list", "--count", "--all", "HEAD", "--stdin", text=known))
 
 
 def has(root: Path, target: str) -> bool:
     return run(root, "cat-file", "-e", target).returncode == 0
 
 
-def rebuild(
-    folder: Path, bundle: Path, refs: Mapping[str, str], head: str, settings: Mapping[str, str]
-) -> None:
-    """Make `folder` a repository with exactly these refs, HEAD and files, from a bundle that holds them."""
-    git(folder, "init", "--quiet", "--initial-branch=bluebook-restoring")
-    _fetch(folder, bundle)
-    names = git(folder, "for-each-ref", "--format=%(refname)").split()
+def rebuild(folder: Path, bundle: Path, backup: Manifest, lock: int) -> None:
+    """Make `folder` a repository with exactly the refs, HEAD and files of a backup, from a bundle that holds them. Each
+    process that does it holds the file descriptor `lock`."""
+    refs, head = backup.refs, backup.head
+
+    def act(*arguments: str, text: str | None = None) -> str:
+        return git(folder, *arguments, text=text, hold=(lock,))
+
+    act("init", "--quiet", "--initial-branch=bluebook-restoring")
+    everything = ("+refs/*:refs/*", "+HEAD:refs/bluebook/restored-head")
+    flags = ("--quiet", "--update-head-ok", "--no-write-fetch-head")
+    act("fetch", *flags, str(bundle.absolute()), *everything)
+    names = act("for-each-ref", "--format=%(refname)").split()
     orders = [f"delete {name}" for name in names if name not in refs]
     orders += [f"update {name} {target}" for name, target in refs.items() if name != "HEAD"]
-    git(folder, "update-ref", "--stdin", text="".join(f"{order}\n" for order in orders))
+    act("update-ref", "--stdin", text="".join(f"{order}\n" for order in orders))
     if head.startswith("refs/"):
-        git(folder, "symbolic-ref", "HEAD", head)
+        act("symbolic-ref", "HEAD", head)
     else:
-        git(folder, "update-ref", "--no-deref", "HEAD", head)
-    for key, value in settings.items():
-        git(folder, "config", "--local", "--replace-all", key, value)
-    git(folder, "reset", "--hard", "--quiet", refs["HEAD"])
-
-
-def _fetch(folder: Path, bundle: Path) -> None:
-    source = str(bundle.absolute())
-    git(
-        folder,
-        "fetch",
-        "--quiet",
-        "--update-head-ok",
-        "--no-write-fetch-head",
-        source,
-        "+refs/*:refs/*",
-        "+HEAD:refs/bluebook/restored-head",
-    )
+        act("update-ref", "--no-deref", "HEAD", head)
+    for key, value in backup.settings.items():
+        act("config", "--local", "--replace-all", key, value)
+    act("reset", "--hard", "--quiet", refs["HEAD"])
 
 
 def broken(root: Path) -> list[str]:

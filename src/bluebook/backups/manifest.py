@@ -56,8 +56,11 @@ class Manifest(msgspec.Struct, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
 
     def content(self) -> bytes:
-        """What two backups of the same have in common."""
-        same = msgspec.structs.replace(self, label="", kind="scheduled", reached=[], at="", seal="")
+        """What two backups of the same have in common. A file that was only touched is the same."""
+        rest = {path: msgspec.structs.replace(one, stamp=0) for path, one in self.rest.items()}
+        same = msgspec.structs.replace(
+            self, label="", kind="scheduled", reached=[], at="", seal="", rest=rest
+        )
         return msgspec.json.encode(same, order="sorted")
 
 

@@ -154,14 +154,15 @@ def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[
     return copied, sum(entry.size for entry in copied.files.values())
 
 
-def checkout(root: Path) -> None:
-    """`dvc checkout`. Raises BluebookError with what it says."""
+def checkout(root: Path, *hold: int) -> None:
+    """`dvc checkout`, in a process that holds these file descriptors. Raises BluebookError with what it says."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "checkout", "--force", "--quiet"],
         cwd=root,
         capture_output=True,
         text=True,
         check=False,
+        pass_fds=hold,
     )
     if done.returncode != 0:
         raise BluebookError(f"dvc checkout: {done.stderr.strip()}")

@@ -2,8 +2,8 @@
 
 It is built beside its place, in `.NAME.restoring`: Git's history from the bundle, DVC's objects into a cache of its
 own, the files that neither holds, then `dvc checkout`. Each file is hashed on its way and must be what the manifest
-says. Only a project that is whole is renamed into place, and what stood there is kept under another name. A restore that
-was interrupted goes on with what it has, after hashing it.
+says. Only a project that is whole is renamed into place, and what stood there is kept under another name. An
+interrupted restore goes on with what it has, after hashing it.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def restore(drive: Drive, target: Path, label: str | None = None, tell: Tell = s
     building = target.parent / f".{target.name}.restoring"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with drive.reading(), _alone(building):
+        with drive.reading(), _alone(building) as lock:
             backup = _chosen(drive, label)
             with drive.failing():
                 _require_space(building, backup)
-            _git(drive, backup, building)
+            _git(drive, backup, building, lock)
             files, size = _files(drive, backup, building, tell)
-            lacking = _check_out(drive, backup, building)
+            lacking = _check_out(drive, building, lock)
             replaced = _into_place(building, target)
     except OSError as error:
         raise full_disk(target) if disk_full(error) else error from error
@@ -97,13 +97,14 @@ def _require_space(building: Path, backup: Manifest) -> None:
 
 
 @contextmanager
-def _alone(building: Path) -> Iterator[None]:
-    """The folder to build in, held so that no second restore builds there."""
+def _alone(building: Path) -> Iterator[int]:
+    """The folder to build in, held so that no second restore builds there. Git and DVC hold it, too: where this process
+    is killed they may go on for a while."""
     building.mkdir(exist_ok=True)
     handle = os.open(building, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield handle
     except BlockingIOError:
         raise BluebookError(
             f"another process restores to this place, in {building}; wait until it has ended"
@@ -112,7 +113,7 @@ def _alone(building: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _git(drive: Drive, backup: Manifest, building: Path) -> None:
+def _git(drive: Drive, backup: Manifest, building: Path, lock: int) -> None:
     bundle = drive.path / backup.bundle
     with ThreadPoolExecutor(1) as hashers:
         try:
@@ -122,7 +123,7 @@ def _git(drive: Drive, backup: Manifest, building: Path) -> None:
     if found is None or found.entry != backup.files[backup.bundle]:
         raise _damaged(drive, backup, [backup.bundle])
     shutil.rmtree(building / ".git", ignore_errors=True)  # of an interrupted restore; quickly made again
-    history.rebuild(building, bundle, backup.refs, backup.head, backup.settings)
+    history.rebuild(building, bundle, backup, lock)
     if said := history.broken(building):
         raise BluebookError(f"{bundle}: Git finds its content damaged: {said[0]}")
 
@@ -171,7 +172,7 @@ def _damaged(drive: Drive, backup: Manifest, names: list[str]) -> BluebookError:
     )
 
 
-def _check_out(drive: Drive, backup: Manifest, building: Path) -> str:
+def _check_out(drive: Drive, building: Path, lock: int) -> str:
     """The work tree's outputs from the cache, with the drive as remote. What is lacking, in DVC's words."""
     from dvc.config import Config
 
@@ -185,7 +186,7 @@ def _check_out(drive: Drive, backup: Manifest, building: Path) -> str:
         config["remote"][REMOTE] = {"url": str(drive.path.absolute())}
         config["core"]["remote"] = REMOTE
     try:
-        checkout(building)
+        checkout(building, lock)
     except BluebookError as error:
         return str(error)
     return ""
