@@ -75,7 +75,9 @@ def set_drive(root: Path, folder: Path, tell: Tell = say) -> list[str]:
     there = store.listed(folder)
     needed = sum(size for name, size in cache.items() if name not in there)
     findings = examine(folder, root, needed)
-    write_mark(folder, project)
+    if write_mark(folder, project):
+        for copy in (root / manifest.COPIES).glob("*.json"):  # of backups on another drive
+            copy.unlink()
     drive = Drive(folder)
     with drive.failing():
         (folder / "README.txt").write_text(README.replace("FOLDER", str(folder)))
