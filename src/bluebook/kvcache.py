@@ -20,7 +20,7 @@ from bluebook.errors import BluebookError
 ROOM = 128  # tokens; the cache is copied once for so many
 
 
-class Layer(DynamicLayer):
+class Layer(DynamicLayer):  # type: ignore[misc]
     """One layer's keys and values, each of shape (rows, heads, columns, width), with columns to spare behind them."""
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
