@@ -98,6 +98,7 @@ def test_milestones_are_kept_for_ever_and_others_are_not(held: World) -> None:
         (held.root / "notes.txt").write_text(f"{kind} {number}\n")
         return held.backup(kind=kind).label
 
+    assert newest(held).kind == "milestone" and not held.backup(kind="pre-training").new
     milestones = [newest(held).label, *(again("milestone", number) for number in range(7))]
     training = [again("pre-training", number) for number in range(5)]
     scheduled = [again("scheduled", number) for number in range(7)]

@@ -113,7 +113,11 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
     )
     if kind == "scheduled" and made.reached:
         made.kind, made.label = "milestone", _label(drive, "milestone")
-    new = before is None or made.content() != before.content() or made.kind not in {"scheduled", before.kind}
+    new = (
+        before is None
+        or made.content() != before.content()
+        or manifest.RANK[made.kind] > manifest.RANK[before.kind]
+    )
     removed = []
     if new:
         with drive.failing():

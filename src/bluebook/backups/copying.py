@@ -76,7 +76,7 @@ def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lam
     whole files and rubbish in `incoming`. Raises OSError where the target cannot be written.
     """
     copied = Copied({}, [], [])
-    incoming.mkdir(parents=True, exist_ok=True)
+    _clear_rubbish(incoming)
     try:
         with ThreadPoolExecutor(2) as hashers, ThreadPoolExecutor(4) as syncers:
             batch = _Batch(incoming, syncers)
@@ -91,6 +91,16 @@ def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lam
         with suppress(OSError):  # another process may be copying here, too
             incoming.rmdir()
     return copied
+
+
+def _clear_rubbish(incoming: Path) -> None:
+    """Make the folder, and remove what processes that were killed have left there."""
+    incoming.mkdir(parents=True, exist_ok=True)
+    for left in incoming.glob("*-*"):
+        try:
+            os.kill(int(left.name.partition("-")[0]), 0)
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
 
 
 class _Batch:

@@ -130,6 +130,7 @@ def _git(drive: Drive, backup: Manifest, building: Path, lock: int) -> None:
 
 def _files(drive: Drive, backup: Manifest, building: Path, tell: Tell) -> tuple[int, int]:
     """The cache and what neither Git nor DVC holds, hashed. Files and bytes."""
+    shutil.rmtree(building / ".incoming", ignore_errors=True)  # of an interrupted restore
     cache = building / ".dvc/cache"
     wanted = {name: cache / name for name in backup.here}
     have = _resumed(backup, wanted)
