@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -119,7 +121,7 @@ class _Batch:
         self, item: Item, copied: Copied, hashers: ThreadPoolExecutor, add: Callable[[int], None]
     ) -> None:
         try:
-            source = item.source.open("rb")
+            source = item.source.open("rb", buffering=0)
         except FileNotFoundError:
             copied.gone.append(item.name)
             return
@@ -176,20 +178,28 @@ class _Unreadable(Exception):
     """The source's drive cannot give its bytes."""
 
 
-def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[bytes]:
-    while True:
+_buffers = (
+    threading.local()
+)  # two for each thread that reads: new ones for each file would cost more than reading
+
+
+def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[memoryview]:
+    """The file's bytes. A chunk is good until the next but one is asked for."""
+    if not hasattr(_buffers, "pair"):
+        _buffers.pair = memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK))
+    for buffer in itertools.cycle(_buffers.pair):
         try:
-            chunk = source.read(CHUNK)
+            count = source.readinto(buffer)  # type: ignore[attr-defined]
         except OSError as error:
             raise _Unreadable from error
-        if not chunk:
+        if not count:
             return
-        add(len(chunk))
-        yield chunk
+        add(count)
+        yield buffer[:count]
 
 
 def digest(
-    chunks: Iterable[bytes], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
+    chunks: Iterable[memoryview], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
 ) -> Digest:
     """The hashes of what is read, which is written to `out` as well; reading, writing and each hash side by side."""
     sha = hashlib.sha256()
@@ -219,7 +229,7 @@ def read(
 ) -> Digest | None:
     """The hashes of a file; None where its drive cannot give its bytes. Raises FileNotFoundError."""
     try:
-        with path.open("rb") as source:
+        with path.open("rb", buffering=0) as source:
             return digest(_chunks(source, add), with_md5, hashers)
     except _Unreadable:
         return None
