@@ -258,6 +258,7 @@ def restore(
         print(f"{done.project}: backup {done.label}, {done.files:,} files, {_size(done.bytes)}, all verified")
         if done.replaced:
             print(f"what stood there is in {done.replaced}")
+        _list("never backed up", [f"{path}: {why}" for path, why in done.left_out.items()])
         if done.lacking:
             print(f"not in that backup: {done.lacking}")
     raise typer.Exit(1 if done.lacking else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -33,10 +32,37 @@ def test_the_drive_alone_rebuilds_everything(held: World, tmp_path: Path) -> Non
     assert rebuilt.git("for-each-ref") == history
     assert "up to date" in rebuilt.dvc("status")
     assert rebuilt.git("status", "--porcelain").split() == ["??", "notes.txt"]
-    rebuilt.git("checkout", "--quiet", "toy@v1.0.0")
-    rebuilt.dvc("checkout", "--quiet")
-    block = hashlib.sha256(b"one\n 3").digest()
-    assert (rebuilt.root / "models/adapters/toy/part-3.bin").read_bytes() == block * 400
+
+
+def released(world: World) -> dict[str, dict[str, str]]:
+    """Every file of each release, checked out."""
+    found = {}
+    for tag in ("toy@v1.0.0", "toy@v1.1.0"):
+        world.git("checkout", "--quiet", tag)
+        world.dvc("checkout", "--quiet")
+        assert (world.root / "models/adapters/toy/part-0.bin").exists()
+        found[tag] = project_bytes(world.root)
+    return found
+
+
+def test_two_releases_come_back_when_the_project_is_gone(held: World, tmp_path: Path) -> None:
+    wanted = released(held)
+    shutil.rmtree(held.root)
+    held.restore(tmp_path / "elsewhere")
+    assert released(World(tmp_path / "elsewhere", held.drive.path)) == wanted
+    assert (
+        wanted["toy@v1.0.0"]["metrics/toy/mastery.json"] != wanted["toy@v1.1.0"]["metrics/toy/mastery.json"]
+    )
+
+
+def test_a_newest_backup_that_is_damaged_is_not_passed_over(held: World, tmp_path: Path) -> None:
+    first = newest(held).label
+    (held.root / "notes.txt").write_text("more\n")
+    second = held.backup().label
+    manifest.path_of(held.drive, second).write_text("{")
+    with pytest.raises(BluebookError, match=second):
+        held.restore(tmp_path / "again")
+    assert held.restore(tmp_path / "again", first).label == first
 
 
 def test_plain_dvc_pulls_from_the_drive(held: World, tmp_path: Path) -> None:
@@ -66,13 +92,13 @@ def test_a_second_backup_of_the_same_costs_nothing(held: World) -> None:
 def test_what_was_trained_graded_and_released_makes_a_milestone(held: World) -> None:
     first = newest(held)
     assert first.kind == "milestone"
-    assert first.reached == ["graded toy", "released toy@v1.0.0", "trained toy"]
+    assert first.reached == ["graded toy", "released toy@v1.0.0", "released toy@v1.1.0", "trained toy"]
     (held.root / "notes.txt").write_text("more\n")
     assert held.backup().kind == "scheduled"
     assert module.milestone(held.root) is None
-    held.git("tag", "toy@v1.1.0")
+    held.git("tag", "toy@v1.2.0")
     done = module.milestone(held.root)
-    assert done is not None and done.kind == "milestone" and done.reached == ["released toy@v1.1.0"]
+    assert done is not None and done.kind == "milestone" and done.reached == ["released toy@v1.2.0"]
 
 
 def test_a_milestone_that_the_drive_missed_is_caught_up(held: World) -> None:

@@ -89,14 +89,14 @@ def test_verify_tells_what_was_wrong_and_that_it_is_mended(held: World, verb: Ve
 
 def test_a_missing_drive_is_loud_and_stops_nothing(held: World, verb: Verb) -> None:
     held.drive.path.rename(held.drive.path.with_name("away"))
-    held.git("tag", "toy@v1.1.0")
+    held.git("tag", "toy@v1.2.0")
     before = project_bytes(held.root)
     ran = verb(held.root, "backup", "milestone")
     assert ran.code == 1 and "NOT BACKED UP" in ran.err and str(held.drive.path) in ran.err
     assert project_bytes(held.root) == before
     held.drive.path.with_name("away").rename(held.drive.path)
     assert verb(held.root, "backup", "milestone").code == 0
-    assert manifest.listed(held.drive).good[-1].reached == ["released toy@v1.1.0"]
+    assert manifest.listed(held.drive).good[-1].reached == ["released toy@v1.2.0"]
 
 
 def test_a_milestone_without_a_drive_is_no_finding(bare: World, verb: Verb) -> None:
@@ -114,7 +114,7 @@ def test_outside_a_repository_it_says_so(tmp_path: Path, verb: Verb, arguments: 
 
 
 def test_a_backup_that_is_not_there_names_those_that_are(held: World, verb: Verb, tmp_path: Path) -> None:
-    ran = verb(held.root, "backup", "restore", str(tmp_path / "again"), "20200101-000000-00-milestone")
+    ran = verb(held.root, "backup", "restore", str(tmp_path / "again"), "20200101-000000-milestone")
     assert ran.code == 1 and manifest.listed(held.drive).good[-1].label in ran.err
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from bluebook.backups.remote import send
 from bluebook.errors import BluebookError
 
 LOCAL_LOG = manifest.COPIES / "log.jsonl"
+STAMP = "%Y%m%d-%H%M%S"
+LABEL = re.compile(r"\d{8}-\d{6}")
 # Stages by what a person calls their end.
 REACHED = {"train": "trained", "grade": "graded"}
 
@@ -143,11 +146,12 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
 
 def _label(drive: Drive, kind: Kind) -> str:
     """A label that sorts behind all that are there, whatever became of the clock: labels are the backups' order."""
-    stamp, number = f"{datetime.now():%Y%m%d-%H%M%S}", 0
-    newest = max((folder.name for folder in drive.backups.glob("*/")), default="")
-    if newest[: len(stamp)] >= stamp:
-        stamp, number = newest[: len(stamp)], int(newest[len(stamp) + 1 :].partition("-")[0]) + 1
-    return f"{stamp}-{number:02}-{kind}"
+    moment = datetime.now()
+    stamps = (LABEL.match(folder.name) for folder in drive.backups.glob("*/"))
+    newest = max((stamp[0] for stamp in stamps if stamp), default="")
+    if newest >= f"{moment:{STAMP}}":
+        moment = datetime.strptime(newest, STAMP) + timedelta(seconds=1)
+    return f"{moment:{STAMP}}-{kind}"
 
 
 # What was trained, graded, released.

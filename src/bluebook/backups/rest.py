@@ -52,7 +52,9 @@ def found(root: Path) -> tuple[list[Found], dict[str, str]]:
     keep: list[Found] = []
     left: dict[str, str] = {}
     for path in sorted({*_changed(root), *_ignored(root)}):
-        if path == LOCAL:
+        if (root / path).is_symlink():
+            left[path] = "it is a link"
+        elif path == LOCAL:
             keep.append(Found(path, _bare_yaml((root / path).read_bytes())))
         elif _secret_name(path):
             left[path] = "its name says that it holds a secret"
@@ -71,14 +73,14 @@ def _changed(root: Path) -> Iterator[str]:
     listed = git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
     for row in listed.split("\0"):
         path = row[3:].removeprefix(prefix)
-        if row and (root / path).is_file() and not (root / path).is_symlink() and _worthy(path):
+        if row and (root / path).is_file() and _worthy(path):
             yield path
 
 
 def _ignored(root: Path) -> Iterator[str]:
     listed = git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *IGNORED)
     for path in listed.split("\0"):
-        if path and (root / path).is_file() and not (root / path).is_symlink() and _worthy(path):
+        if path and (root / path).is_file() and _worthy(path):
             yield path
 
 

@@ -8,12 +8,13 @@ A name is the path below the cache, or below the drive; it says the same on both
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -37,6 +38,13 @@ class Out(msgspec.Struct, frozen=True):
 
 class Stage(msgspec.Struct, frozen=True):
     outs: list[Out] = []
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A file in the list of a folder."""
+
+    md5: str
+    relpath: str
 
 
 class LockFile(msgspec.Struct, frozen=True):
@@ -159,16 +167,17 @@ def wanted(lock: LockFile, in_git: Iterable[str], tops: Iterable[Path]) -> dict[
         found[name] = out.path
         if name.endswith(".dir"):
             for row in _listing(name, tops):
-                found[name_of(row["md5"])] = f"{out.path}/{row['relpath']}"
+                found[name_of(row.md5)] = f"{out.path}/{row.relpath}"
     return found
 
 
-def _listing(name: str, tops: Iterable[Path]) -> list[dict[str, Any]]:
+def _listing(name: str, tops: Iterable[Path]) -> list[Listed]:
+    """The first list of a folder's files that is what its name says."""
     for top in tops:
         try:
-            rows = msgspec.json.decode((top / name).read_bytes())
-        except (OSError, msgspec.DecodeError):
+            content = (top / name).read_bytes()
+        except OSError:
             continue
-        if isinstance(rows, list):
-            return [row for row in rows if "md5" in row and "relpath" in row]
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5_of(name):
+            return msgspec.json.decode(content, type=list[Listed])
     return []
