@@ -114,7 +114,7 @@ def run(
     kind: Annotated[
         Literal["scheduled", "pre-training", "milestone"],
         typer.Option(
-            help="How long it is kept: milestones for ever, three pre-training, five scheduled. A scheduled one is a "
+            help="How long it is kept: milestones for ever, three pre-training, five scheduled. Any is a "
             "milestone where something was trained, graded or released since the last."
         ),
     ] = "scheduled",

@@ -48,8 +48,8 @@ class Done(msgspec.Struct, kw_only=True):
 
 
 def backup(root: Path, kind: Kind = "scheduled", tell: Tell = say) -> Done:
-    """Back up the repository at `root`. What is asked for as `scheduled` is a milestone where something was trained,
-    graded or released since the backup before.
+    """Back up the repository at `root`. Whatever was asked for, it is a milestone where something was trained, graded
+    or released since the backup before.
 
     Raises DriveError where the drive cannot be used: what is on it is as it was, or more, and whole.
     """
@@ -114,7 +114,7 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
         settings=history.settings_of(root),
         state=state,
     )
-    if kind == "scheduled" and made.reached:
+    if kind != "milestone" and made.reached:  # what it records as reached no later one would keep for ever
         made.kind, made.label = "milestone", _label(drive, "milestone")
     new = (
         before is None

@@ -34,7 +34,15 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Git's process, which holds the file descriptors `hold`, when it has ended."""
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, pass_fds=hold)
+    return subprocess.run(
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",  # names of files need not be UTF-8
+        check=False,
+        pass_fds=hold,
+    )
 
 
 def project_of(root: Path) -> str:

@@ -111,8 +111,10 @@ def send(
     total = sum(here[name] for name in lacking)
     with drive.failing():
         require_room(drive, total)
-        items = (store.item(name, cache, drive.path, known.get(name)) for name in lacking)
-        copied = copying.copy(items, drive.incoming, copying.Progress("to the second drive", total, tell).add)
+        items = [store.item(name, cache, drive.path, known.get(name)) for name in lacking]
+        copied = store.copy_stored(
+            items, drive.incoming, copying.Progress("to the second drive", total, tell).add
+        )
     report = PushReport(
         drive=str(drive.path),
         sent=len(copied.files),
@@ -149,8 +151,8 @@ def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[
     here = store.listed(cache)
     lacking = sorted(name for name in names if name not in here or here[name] != there.get(name, here[name]))
     total = sum(there.get(name, 0) for name in lacking)
-    items = (store.item(name, drive.path, cache) for name in lacking)
-    copied = copying.copy(
+    items = [store.item(name, drive.path, cache) for name in lacking]
+    copied = store.copy_stored(
         items, cache / ".incoming", copying.Progress("from the second drive", total, tell).add
     )
     return copied, sum(entry.size for entry in copied.files.values())

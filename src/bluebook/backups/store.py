@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 import yaml
 
-from bluebook.backups.copying import Entry, Item, read
+from bluebook.backups.copying import Copied, Entry, Item, copy, read
 from bluebook.backups.history import git, run
 from bluebook.errors import BluebookError
 
@@ -101,6 +101,34 @@ def item(name: str, source: Path, target: Path, entry: Entry | None = None) -> I
     """An object or run to copy from one side to the other."""
     sha256 = entry.sha256 if entry else None
     return Item(name, source / name, target / name, md5=md5_of(name), sha256=sha256)
+
+
+def copy_stored(
+    items: Iterable[Item],
+    incoming: Path,
+    add: Callable[[int], None] = lambda count: None,
+) -> Copied:
+    """Copy objects and runs; the list of a folder only after all of its files, and not at all where one of them could
+    not be copied: to DVC a list that is there means that its files are, too."""
+    lists = {}
+    files = []
+    for item in items:
+        if item.name.endswith(".dir"):
+            lists[item.name] = item
+        else:
+            files.append(item)
+    copied = copy(files, incoming, add)
+    bad = {*copied.rotten, *copied.gone}
+    held_back = [name for name, item in lists.items() if bad and bad & set(_members(item.source, name))]
+    listed = copy([item for name, item in lists.items() if name not in held_back], incoming, add)
+    return Copied(
+        copied.files | listed.files, copied.rotten + listed.rotten + held_back, copied.gone + listed.gone
+    )
+
+
+def _members(file: Path, name: str) -> list[str]:
+    top = file.parents[len(Path(name).parts) - 1]
+    return [name_of(row.md5) for row in _listing(name, [top])]
 
 
 def whole(top: Path, name: str) -> bool:

@@ -243,11 +243,11 @@ def _mended(
     try:
         provable = [name for name in here if name in known or store.md5_of(name)]
         items = [store.item(name, drive.path, cache, known.get(name)) for name in provable]
-        mended_here |= copying.copy(items, cache / ".incoming").files.keys()
+        mended_here |= store.copy_stored(items, cache / ".incoming").files.keys()
         if mend_drive and there:
             stored = [name for name in there if store.md5_of(name) or name.startswith("runs/")]
             items = [store.item(name, cache, drive.path, known.get(name)) for name in stored]
-            mended_there |= copying.copy(items, drive.incoming).files.keys()
+            mended_there |= store.copy_stored(items, drive.incoming).files.keys()
             mended_there |= _mend_rest(root, drive, backups, there)
             mended_there |= _mend_bundles(root, drive, backups, there)
     except OSError as error:
