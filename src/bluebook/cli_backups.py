@@ -99,7 +99,7 @@ def compare(json: Json = False) -> None:
             ("only here", found.only_here),
             ("only there", found.only_there),
             ("of another size on the other side (`bluebook backup verify`)", found.differing),
-            ("needed, and on neither side", found.nowhere),
+            ("needed, and on neither side (`dvc repro` makes it again)", found.nowhere),
         ):
             _list(title, [f"{name}  {meant}".rstrip() for name, meant in names.items()])
         if found.commits_only_here:
@@ -222,8 +222,11 @@ def verify(json: Json = False) -> None:
             print(
                 f"{fault.side}: {fault.what}: {fault.path}{meant}: {'mended' if fault.mended else 'NOT MENDED'}"
             )
-        if found.why_not and found.faults:
-            print(found.why_not)
+        if any(not fault.mended for fault in found.faults):
+            print(
+                found.why_not
+                or "what is whole on neither side, `dvc repro` makes again where a stage makes it"
+            )
     raise typer.Exit(1 if found.faults else 0)
 
 

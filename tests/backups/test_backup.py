@@ -149,6 +149,41 @@ def test_bundles_do_not_pile_up_and_old_backups_still_come_back(held: World, tmp
     assert old.git("log", "--oneline", "--all").count("\n") == 2
 
 
+def test_other_work_trees_come_back_as_branches(held: World, tmp_path: Path) -> None:
+    held.git("worktree", "add", "--quiet", "-b", "aside", str(tmp_path / "aside"))
+    assert held.backup().new
+    assert not held.backup().new
+    aside = World(tmp_path / "aside", held.drive.path)
+    aside.set()
+    aside.backup()
+    aside.restore(tmp_path / "again")
+    again = World(tmp_path / "again", held.drive.path)
+    assert again.git("for-each-ref") == held.git("for-each-ref")
+    assert again.git("symbolic-ref", "HEAD").strip() == "refs/heads/aside"
+
+
+def test_what_dvc_lacked_then_is_lacking_and_named(world: World, tmp_path: Path) -> None:
+    part = (
+        world.root
+        / ".dvc/cache"
+        / next(
+            name
+            for name, path in store.wanted(store.lock_of(world.root), [], [world.root / ".dvc/cache"]).items()
+            if path == "data/grades/toy.jsonl"
+        )
+    )
+    part.unlink()
+    world.backup()
+    assert "toy.jsonl" in world.restore(tmp_path / "again").lacking
+    assert (tmp_path / "again/models/adapters/toy/part-0.bin").exists()
+
+
+def test_a_fresh_clone_has_reached_nothing(world: World) -> None:
+    shutil.rmtree(world.root / ".dvc/cache")
+    done = world.backup()
+    assert done.kind == "milestone" and done.reached == ["released toy@v1.0.0", "released toy@v1.1.0"]
+
+
 def test_a_bundle_with_history_that_was_rewritten_stays(held: World, tmp_path: Path) -> None:
     first = newest(held)
     held.git("commit", "--quiet", "--amend", "--message", "another past")

@@ -118,9 +118,11 @@ def write_bundle(root: Path, drive: Drive) -> tuple[dict[str, str], str, Entry]:
 
 
 def heads(bundle: Path) -> dict[str, str]:
-    """The refs of a bundle. Raises BluebookError where it is none."""
+    """The refs of a bundle. Raises BluebookError where it is none. What other work trees have checked out is listed
+    there, too, as `worktrees/NAME/HEAD`, which is no ref in another repository."""
     rows = git(Path(), "bundle", "list-heads", str(bundle.absolute())).splitlines()
-    return {name: target for target, name in (row.split(" ", 1) for row in rows)}
+    pairs = (row.split(" ", 1) for row in rows)
+    return {name: target for target, name in pairs if name == "HEAD" or name.startswith("refs/")}
 
 
 def covers(root: Path, refs: Mapping[str, str], older: Mapping[str, str]) -> bool:

@@ -161,7 +161,7 @@ def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[
 def checkout(root: Path, *hold: int) -> None:
     """`dvc checkout`, in a process that holds these file descriptors. Raises BluebookError with what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "checkout", "--force", "--quiet"],
+        [sys.executable, "-m", "dvc", "checkout", "--force"],
         cwd=root,
         capture_output=True,
         text=True,
@@ -169,7 +169,8 @@ def checkout(root: Path, *hold: int) -> None:
         pass_fds=hold,
     )
     if done.returncode != 0:
-        raise BluebookError(f"dvc checkout: {done.stderr.strip()}")
+        said = " ".join(done.stderr.split())
+        raise BluebookError(f"dvc checkout: {said.removeprefix('ERROR: ')}")
 
 
 def status(root: Path) -> Standing:

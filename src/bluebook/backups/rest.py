@@ -65,8 +65,8 @@ def found(root: Path) -> tuple[list[Found], dict[str, str]]:
             left[path] = "it holds what looks like a key"
         else:
             keep.append(Found(path))
-    if (root / DVC_LOCAL).exists():
-        keep.append(Found(DVC_LOCAL, _bare_config(root)))
+    if (root / DVC_LOCAL).exists() and (bare := _bare_config(root)).strip():
+        keep.append(Found(DVC_LOCAL, bare))
     return sorted(keep), left
 
 
