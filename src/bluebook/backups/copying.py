@@ -43,11 +43,13 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Copied(NamedTuple):
-    """What was copied; what was not because it is not what its hash says, or cannot be read; and what is not there."""
+    """What was copied; what was not because it is not what its hash says, or cannot be read; what is not there; and
+    what was held back because it says that another of these is there."""
 
     files: dict[str, Entry]
     rotten: list[str]
     gone: list[str]
+    held: list[str]
 
 
 class Digest(NamedTuple):
@@ -77,7 +79,7 @@ def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lam
     A batch of files is written aside and brought to the disk, and only then renamed, so a kill at any moment leaves
     whole files and rubbish in `incoming`. Raises OSError where the target cannot be written.
     """
-    copied = Copied({}, [], [])
+    copied = Copied({}, [], [], [])
     _clear_rubbish(incoming)
     try:
         with ThreadPoolExecutor(2) as hashers, ThreadPoolExecutor(4) as syncers:

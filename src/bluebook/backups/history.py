@@ -34,7 +34,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Git's process, which holds the file descriptors `hold`, when it has ended."""
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(
+    done = subprocess.run(
         command,
         input=text,
         capture_output=True,
@@ -43,6 +43,8 @@ def run(
         check=False,
         pass_fds=hold,
     )
+    done.stderr = done.stderr.encode(errors="replace").decode()  # for people
+    return done
 
 
 def project_of(root: Path) -> str:
@@ -172,7 +174,11 @@ def broken(root: Path) -> list[str]:
     done = run(root, "fsck", "--full", "--no-dangling", "--no-progress")
     if done.returncode == 0:
         return []
-    said = [line for line in (done.stderr + done.stdout).splitlines() if not line.startswith("notice:")]
+    said = [
+        line
+        for line in (done.stderr + done.stdout).encode(errors="replace").decode().splitlines()
+        if not line.startswith("notice:")
+    ]
     return said or [f"git fsck ended with {done.returncode}"]
 
 

@@ -122,7 +122,7 @@ def send(
         there=len(here) - len(lacking),
         rotten=_named(root, copied.rotten, (cache, drive.path)),
     )
-    return report, copied.files, sorted(set(here) - set(copied.rotten) - set(copied.gone))
+    return report, copied.files, sorted(here.keys() - {*copied.rotten, *copied.gone, *copied.held})
 
 
 def pull(root: Path, tell: Tell = say) -> PullReport:

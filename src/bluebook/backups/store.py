@@ -119,11 +119,9 @@ def copy_stored(
             files.append(item)
     copied = copy(files, incoming, add)
     bad = {*copied.rotten, *copied.gone}
-    held_back = [name for name, item in lists.items() if bad and bad & set(_members(item.source, name))]
-    listed = copy([item for name, item in lists.items() if name not in held_back], incoming, add)
-    return Copied(
-        copied.files | listed.files, copied.rotten + listed.rotten + held_back, copied.gone + listed.gone
-    )
+    held = [name for name, item in lists.items() if bad and bad & set(_members(item.source, name))]
+    listed = copy([item for name, item in lists.items() if name not in held], incoming, add)
+    return Copied(copied.files | listed.files, copied.rotten + listed.rotten, copied.gone + listed.gone, held)
 
 
 def _members(file: Path, name: str) -> list[str]:
