@@ -63,7 +63,7 @@ def school(folder: Path) -> None:
     generator = Generator(shipped())
     kinds: tuple[ExamKind, ...] = ("practice", "holdout")
     for kind in kinds:
-        items = exam(generator, f"{SUBJECT}-{kind}", Plan(kind, ITEMS, f"teaching {kind}", most=MOST))
+        items = exam(generator, f"{SUBJECT}-core-{kind}", Plan(kind, ITEMS, f"teaching {kind}", most=MOST))
         write_jsonl(folder / "data/exams" / SUBJECT / f"{kind}.jsonl", items)
     for key, value in (("user.name", "Bluebook"), ("user.email", "bluebook@localhost")):
         run(folder, "git", "config", key, value)
