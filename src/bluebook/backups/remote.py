@@ -146,6 +146,7 @@ def pull(root: Path, tell: Tell = say) -> PullReport:
 
 def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[Copied, int]:
     """Copy those of the objects that the cache lacks, or holds in another size. Also the bytes copied."""
+    cache.mkdir(parents=True, exist_ok=True)
     with drive.failing():
         there = store.listed(drive.path)
     here = store.listed(cache)

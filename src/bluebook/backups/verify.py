@@ -240,6 +240,7 @@ def _mended(
     mended_here: set[str] = set()
     mended_there: set[str] = set()
     failed = ""
+    cache.mkdir(parents=True, exist_ok=True)
     try:
         provable = [name for name in here if name in known or store.md5_of(name)]
         items = [store.item(name, drive.path, cache, known.get(name)) for name in provable]
