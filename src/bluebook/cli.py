@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from bluebook import cli_ask, cli_exams, cli_lessons, cli_teach, cli_train, cli_ue5
+from bluebook import cli_ask, cli_exams, cli_lessons, cli_releases, cli_teach, cli_train, cli_ue5
 from bluebook.cli_input import File, Json, SubjectName, known_subject, load_subject, read_text
 from bluebook.errors import BluebookError
 
@@ -33,6 +33,8 @@ app.add_typer(cli_train.app, name="train")
 app.add_typer(cli_lessons.app, name="lessons")
 app.add_typer(cli_exams.app, name="exams")
 app.command()(cli_teach.teach)
+app.command()(cli_releases.release)
+app.command()(cli_releases.restore)
 
 
 Existing = typer.Option(exists=True, dir_okay=False)
