@@ -63,7 +63,7 @@ def restore(subject: SubjectName, version: Version, json: Json = False) -> None:
     if back.absent:
         print(f"not on this machine, and not needed for {subject}: {', '.join(back.absent)}")
     if back.left:
-        print(f"`git switch {'-' if back.left == 'HEAD' else back.left}`, then `dvc checkout`, goes back")
+        print(f"`git checkout {back.left}`, then `dvc checkout`, goes back")
 
 
 def _tell(text: str) -> None:

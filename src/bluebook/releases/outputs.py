@@ -71,7 +71,7 @@ def read_lock(raw: bytes, where: str = LOCK) -> Lock:
 
 
 def upstream(lock: Lock, target: str) -> dict[str, Stage]:
-    """The stage `target` and all that it is made from, by name. Raises BluebookError where the lock does not know it."""
+    """The stage `target` and all it is made from, by name. Raises BluebookError for one that is not in the lock."""
     if target not in lock.stages:
         raise BluebookError(f"{LOCK} knows no stage {target}; run `dvc repro {target}` and commit {LOCK}")
     found: dict[str, Stage] = {}

@@ -23,13 +23,14 @@ from bluebook.reports.history import file_at
 from bluebook.teaching.repository import TEACH_LOCK, Repository, Tell, alone
 
 ASIDE = Path(".dvc/tmp/rotten")
+OBJECTS = Path("files/md5")
 SHOWN = 3
 
 
 class Restored(msgspec.Struct, kw_only=True, frozen=True):
     """A version in a work tree. `checked` outputs of `bytes` were hashed; `own` says that the work tree was made for it
-    and `why` this one would not do; `left` is the branch that HEAD was on and is no more; `absent` are outputs of other
-    subjects that are not on this machine."""
+    and `why` this one would not do; `left` is the branch, or the commit, that HEAD was at before; `absent` are outputs
+    of other subjects that are not on this machine."""
 
     tag: str
     commit: str
@@ -58,7 +59,8 @@ def restore(root: Path, subject: str, version: str, tell: Tell) -> Restored:
         else:
             there = repository
             if repository.head() != one.commit:
-                left = repository.git("rev-parse", "--abbrev-ref", "HEAD").strip()
+                branch = repository.git("rev-parse", "--abbrev-ref", "HEAD").strip()
+                left = repository.head() if branch == "HEAD" else branch
                 repository.git("checkout", "--quiet", "--detach", one.tag)
         _build(there, sorted(stages), wanted, tell)
         return Restored(
@@ -97,9 +99,14 @@ def _losses(repository: Repository) -> str:
     from dvc.repo import Repo
 
     with Repo(str(repository.root)) as repo:
-        found = repo.data_status()["uncommitted"]
-    # What is deleted can be put back; what DVC has never seen could not.
-    mine = sorted({*found.get("modified", ()), *found.get("added", ())})
+        found = repo.data_status(granular=True)["uncommitted"]
+    # What is deleted can be put back, and so can what the cache holds; only what DVC has never seen could not.
+    cache = cache_folder(repository.root) / OBJECTS
+    mine = sorted(
+        name
+        for name in {*found.get("modified", ()), *found.get("added", ())}
+        if (file := repository.root / name).is_file() and not _object(cache, md5(file)).exists()
+    )
     return (
         f"{repository.root.absolute()} holds results that {LOCK} does not know: {_few(mine)}" if mine else ""
     )
@@ -148,16 +155,16 @@ def _share_cache(root: Path, place: Path) -> None:
 
 def _build(repository: Repository, stages: Sequence[str], wanted: Sequence[Output], tell: Tell) -> None:
     """Put `wanted` into the work tree and hash it. Raises BluebookError that names what cannot be had."""
-    repository.dvc("checkout", "--quiet", "--force", "--allow-missing", *stages)
-    if damaged := verify(repository.root, wanted):
+    damaged = _check_out(repository, stages, wanted)
+    if damaged and (aside := _put_aside(repository.root, damaged)):
+        tell(f"rotten, so put aside: {_few(aside)}")
+        damaged = _check_out(repository, stages, wanted)
+    if damaged:
         tell(
-            f"{len(damaged)} outputs are not here whole: {_few([one.path for one in damaged])}; fetching them"
+            f"{len(damaged)} outputs are not on this machine: {_few([one.path for one in damaged])}; fetching them"
         )
-        for aside in _put_aside(repository.root, damaged):
-            tell(f"rotten, put aside: {aside}")
         _fetch(repository, stages, tell)
-        repository.dvc("checkout", "--quiet", "--force", "--allow-missing", *stages)
-        damaged = verify(repository.root, wanted)
+        damaged = _check_out(repository, stages, wanted)
     if damaged:
         told = "\n  ".join(map(str, damaged))
         raise BluebookError(
@@ -165,6 +172,12 @@ def _build(repository: Repository, stages: Sequence[str], wanted: Sequence[Outpu
             f"A remote that holds them helps (`bluebook remote set DIR`, or `dvc pull`); `dvc repro` makes them anew"
         )
     repository.dvc("checkout", "--quiet", "--force", "--allow-missing")
+
+
+def _check_out(repository: Repository, stages: Sequence[str], wanted: Sequence[Output]) -> list[Damage]:
+    """What of `wanted` the work tree does not hold once DVC has put there all that it has."""
+    repository.dvc("checkout", "--quiet", "--force", "--allow-missing", *stages)
+    return verify(repository.root, wanted)
 
 
 def _fetch(repository: Repository, stages: Sequence[str], tell: Tell) -> None:
@@ -179,24 +192,30 @@ def _fetch(repository: Repository, stages: Sequence[str], tell: Tell) -> None:
         tell(str(error))
 
 
-def _put_aside(root: Path, damaged: Iterable[Damage]) -> Iterator[str]:
-    """Move what has other bytes than its hash says out of the way of a good copy, in cache and work tree."""
-    cache = cache_folder(root) / "files/md5"
+def _put_aside(root: Path, damaged: Iterable[Damage]) -> list[str]:
+    """Move what has other bytes than its hash says out of the way of a good copy, in cache and work tree; where to."""
+    cache = cache_folder(root) / OBJECTS
+    moved = []
     for one in damaged:
         if one.found != "missing":
-            yield _move(root, root / one.path, f"{one.found}-{Path(one.path).name}")
-        for name in _objects(cache, one.expected):
-            file = cache / name[:2] / name[2:]
+            moved.append(_move(root, root / one.path, f"{one.found}-{Path(one.path).name}"))
+        for name in _members(cache, one.expected):
+            file = _object(cache, name)
             if file.is_file() and md5(file) != name.removesuffix(".dir"):
-                yield _move(root, file, name)
+                moved.append(_move(root, file, name))
+    return moved
 
 
-def _objects(cache: Path, name: str) -> list[str]:
+def _object(cache: Path, name: str) -> Path:
+    return cache / name[:2] / name[2:]
+
+
+def _members(cache: Path, name: str) -> list[str]:
     """The cached object of an output and, of a folder, those of its files."""
     if not name.endswith(".dir"):
         return [name]
     try:
-        listed = msgspec.json.decode((cache / name[:2] / name[2:]).read_bytes(), type=list[dict[str, str]])
+        listed = msgspec.json.decode(_object(cache, name).read_bytes(), type=list[dict[str, str]])
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return [name]
     return [name, *(entry["md5"] for entry in listed if "md5" in entry)]
