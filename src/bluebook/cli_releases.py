@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bluebook.cli_input import Json, SubjectName
+from bluebook.errors import BluebookError
 
 ROOT = Path()
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.2.0.")]
@@ -34,13 +35,33 @@ def release(
     made = make(ROOT, subject, version, stage, _tell)
     if made.unlicensed:
         _tell(f"warning: {licence_warning(made.unlicensed)}")
+    backup, problem = _backed_up()
     if json:
-        print(encode(made).decode())
+        print(encode({"release": made, "backup": backup, "backup_error": problem}).decode())
     else:
         print(f"{made.tag} is released at {made.commit[:8]}; its card is {made.card}")
         if made.stage_tag:
             print(f"{made.stage_tag} says its stage")
-        print("`git push --follow-tags` sends both to a Git remote")
+        if backup:
+            print(f"backed up as {backup}")
+        print("`git push --follow-tags` sends it to a Git remote")
+    if problem is not None:
+        _tell(
+            f"error: {made.tag} is released, BUT IT IS ON THIS DRIVE ONLY: {problem}\n"
+            f"`bluebook backup run` catches up"
+        )
+        raise typer.Exit(1)
+
+
+def _backed_up() -> tuple[str | None, str | None]:
+    """The backup's label, None where no drive is set; and what stood in its way. A release is never undone for it."""
+    from bluebook.backups.backup import milestone
+
+    try:
+        done = milestone(ROOT, _tell)
+    except BluebookError as error:
+        return None, str(error)
+    return (None if done is None else done.label), None
 
 
 def restore(subject: SubjectName, version: Version, json: Json = False) -> None:

@@ -28,7 +28,7 @@ class TestARelease:
     def test_is_a_commit_with_a_card_and_a_tag_that_gto_reads(self, world: World) -> None:
         done = release(world, "1.2.0", "--stage", "production", "--json")
         assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
+        told = json.loads(done.stdout)["release"]
         assert told["tag"] == "persona@v1.2.0" and told["stage_tag"] == "persona#production#1"
         assert told["commit"] == world.git("rev-parse", "HEAD").strip()
         assert world.git("status", "--porcelain") == ""

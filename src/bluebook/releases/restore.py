@@ -181,14 +181,19 @@ def _check_out(repository: Repository, stages: Sequence[str], wanted: Sequence[O
 
 
 def _fetch(repository: Repository, stages: Sequence[str], tell: Tell) -> None:
+    """What can be had from the second drive, or from another remote. What cannot is for the caller to name."""
+    from bluebook.backups import drive, remote
     from bluebook.doctor.remote import configured
 
-    if configured(repository.root) is None:
-        tell("no remote is set to fetch them from")
-        return
+    root = repository.root
     try:
-        repository.dvc("fetch", "--quiet", *stages)
-    except BluebookError as error:  # what is still missing is told by name
+        if drive.configured(root) is not None:
+            remote.pull(root, tell)
+        elif configured(root) is not None:
+            repository.dvc("fetch", "--quiet", *stages)
+        else:
+            tell("no remote is set to fetch them from")
+    except BluebookError as error:
         tell(str(error))
 
 

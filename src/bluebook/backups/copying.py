@@ -1,0 +1,227 @@
+"""Copying files so that what stands in its place is whole: hashed on the way, brought to the disk, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+
+CHUNK = 4 << 20  # bytes read, hashed and written at a time
+INLINE = 256 << 10  # a smaller file is hashed where it is read: waking threads would cost more
+BATCH_FILES = 256
+BATCH_BYTES = 1 << 30
+TELL_SECONDS = 2.0
+
+
+class Item(NamedTuple):
+    """A file to copy. `name` is what it is called in the result; its hashes where they are known. Without a target it
+    goes where its content belongs, below the folder `store`."""
+
+    name: str
+    source: Path
+    target: Path | None
+    store: Path | None = None
+    md5: str | None = None
+    sha256: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file as it was read: bytes and sha256."""
+
+    size: int
+    sha256: str
+
+
+class Copied(NamedTuple):
+    """What was copied; what was not because it is not what its hash says, or cannot be read; and what is not there."""
+
+    files: dict[str, Entry]
+    rotten: list[str]
+    gone: list[str]
+
+
+class Digest(NamedTuple):
+    entry: Entry
+    md5: str | None
+
+
+class Progress:
+    """Tells every two seconds how many of `total` bytes are done."""
+
+    def __init__(self, what: str, total: int, tell: Callable[[str], None]) -> None:
+        self.what, self.total, self.tell = what, total, tell
+        self.done = 0
+        self._told = time.monotonic()
+
+    def add(self, count: int) -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            self.tell(f"{self.what}: {self.done / 1e9:.1f} of {self.total / 1e9:.1f} GB")
+
+
+def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lambda count: None) -> Copied:
+    """Copy each item, by way of `incoming`, a folder on the targets' file system that this makes and removes.
+
+    A batch of files is written aside and brought to the disk, and only then renamed, so a kill at any moment leaves
+    whole files and rubbish in `incoming`. Raises OSError where the target cannot be written.
+    """
+    copied = Copied({}, [], [])
+    incoming.mkdir(parents=True, exist_ok=True)
+    try:
+        with ThreadPoolExecutor(2) as hashers, ThreadPoolExecutor(4) as syncers:
+            batch = _Batch(incoming, syncers)
+            for item in items:
+                batch.take(item, copied, hashers, add)
+                if batch.full():
+                    batch.publish()
+            batch.publish()
+    finally:
+        for left in incoming.glob(f"{os.getpid()}-*"):
+            left.unlink()
+        with suppress(OSError):  # another process may be copying here, too
+            incoming.rmdir()
+    return copied
+
+
+class _Batch:
+    """Files that are written aside and not yet in their places."""
+
+    def __init__(self, incoming: Path, syncers: ThreadPoolExecutor) -> None:
+        self.incoming, self.syncers = incoming, syncers
+        self.waiting: list[tuple[Future[None], Path, Path]] = []
+        self.bytes = 0
+        self.number = 0
+
+    def full(self) -> bool:
+        return len(self.waiting) >= BATCH_FILES or self.bytes >= BATCH_BYTES
+
+    def take(
+        self, item: Item, copied: Copied, hashers: ThreadPoolExecutor, add: Callable[[int], None]
+    ) -> None:
+        try:
+            source = item.source.open("rb")
+        except FileNotFoundError:
+            copied.gone.append(item.name)
+            return
+        except OSError:
+            copied.rotten.append(item.name)
+            return
+        aside = self.incoming / f"{os.getpid()}-{self.number}"
+        self.number += 1
+        with source, aside.open("wb") as out:
+            try:
+                read = digest(_chunks(source, add), item.md5 is not None, hashers, out)
+            except _Unreadable:
+                read = None
+        if (
+            read is None
+            or (item.md5 is not None and read.md5 != item.md5)
+            or (item.sha256 is not None and read.entry.sha256 != item.sha256)
+        ):
+            aside.unlink()
+            copied.rotten.append(item.name)
+            return
+        copied.files[item.name] = read.entry
+        target = item.target or by_content(item.store or self.incoming, read.entry.sha256)
+        if item.target is None and target.exists() and target.stat().st_size == read.entry.size:
+            aside.unlink()
+            return
+        self.bytes += read.entry.size
+        self.waiting.append((self.syncers.submit(_sync, aside), aside, target))
+
+    def publish(self) -> None:
+        """Bring the batch to the disk and into place."""
+        for synced, _, _ in self.waiting:
+            synced.result()
+        folders = set()
+        for _, aside, target in self.waiting:
+            if target.parent not in folders:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(target.parent)
+            with suppress(OSError):  # some file systems have no rights
+                aside.chmod(0o444)  # as DVC protects what it keeps
+            aside.replace(target)
+        for folder in folders:
+            with suppress(OSError):  # some file systems cannot, and need not
+                _sync(folder)
+        self.waiting.clear()
+        self.bytes = 0
+
+
+def by_content(store: Path, sha256: str) -> Path:
+    return store / sha256[:2] / sha256
+
+
+class _Unreadable(Exception):
+    """The source's drive cannot give its bytes."""
+
+
+def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = source.read(CHUNK)
+        except OSError as error:
+            raise _Unreadable from error
+        if not chunk:
+            return
+        add(len(chunk))
+        yield chunk
+
+
+def digest(
+    chunks: Iterable[bytes], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
+) -> Digest:
+    """The hashes of what is read, which is written to `out` as well; reading, writing and each hash side by side."""
+    sha = hashlib.sha256()
+    md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
+    size = 0
+    running: list[Future[None]] = []
+    for chunk in chunks:
+        size += len(chunk)
+        for earlier in running:
+            earlier.result()
+        hashes = [sha, md5] if md5 else [sha]
+        if len(chunk) <= INLINE:
+            running = []
+            for one in hashes:
+                one.update(chunk)
+        else:
+            running = [hashers.submit(one.update, chunk) for one in hashes]
+        if out is not None:
+            out.write(chunk)
+    for earlier in running:
+        earlier.result()
+    return Digest(Entry(size, sha.hexdigest()), md5.hexdigest() if md5 else None)
+
+
+def read(
+    path: Path, with_md5: bool, hashers: ThreadPoolExecutor, add: Callable[[int], None]
+) -> Digest | None:
+    """The hashes of a file; None where its drive cannot give its bytes. Raises FileNotFoundError."""
+    try:
+        with path.open("rb") as source:
+            return digest(_chunks(source, add), with_md5, hashers)
+    except _Unreadable:
+        return None
+    except OSError as error:
+        if error.errno in {errno.EIO, errno.EACCES}:
+            return None
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
