@@ -139,6 +139,10 @@ def _graph() -> dict[str, object]:
     return {"stages": stages}
 
 
+def quiet(_: str) -> None:
+    """Tells nobody."""
+
+
 class World:
     """One repository, and the commands that people run in it."""
 

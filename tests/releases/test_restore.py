@@ -16,16 +16,12 @@ from bluebook.errors import BluebookError
 from bluebook.releases.publish import release
 from bluebook.releases.restore import Restored, restore
 
-from .conftest import SUBJECT, World
+from .conftest import SUBJECT, World, quiet
 from .disks import small_disk
 from .test_outputs import flip, truncate
 from .test_publish import die_at
 
 ADAPTER = "models/adapters/persona/adapter.bin"
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 def bring(world: World, version: str = "1.0.0") -> Restored:
