@@ -224,6 +224,7 @@ def make_world(root: Path) -> World:
     world.git("config", "user.name", "Test")
     world.git("config", "user.email", "test@example.com")
     world.run("dvc", "init", "--quiet")
+    world.run("dvc", "config", "core.analytics", "false")
     world.rebuild("a subject")
     return world
 

@@ -24,9 +24,9 @@ def die() -> None:
 
 
 def dying(step: str, when: str) -> None:
-    def around(work: Callable[..., Any]) -> Callable[..., Any]:
+    def around(work: Callable[..., Any], name: str = "") -> Callable[..., Any]:
         def done(repository: Repository, arguments: Any, *rest: Any) -> Any:
-            hit = step in (arguments[0], "dvc" if work is Repository._dvc else "")
+            hit = step in (arguments[0], name)
             if hit and when == "before":
                 die()
             result = work(repository, arguments, *rest)
@@ -45,7 +45,7 @@ def dying(step: str, when: str) -> None:
         die()
 
     Repository._run = around(Repository._run)  # type: ignore[method-assign]
-    Repository._dvc = around(Repository._dvc)  # type: ignore[method-assign]
+    Repository._dvc = around(Repository._dvc, "dvc")  # type: ignore[method-assign]
     if step == "write":
         publish.atomic_writer = writer  # type: ignore[attr-defined]
 
