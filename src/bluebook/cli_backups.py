@@ -99,7 +99,7 @@ def compare(json: Json = False) -> None:
             ("only here", found.only_here),
             ("only there", found.only_there),
             ("of another size on the other side (`bluebook backup verify`)", found.differing),
-            ("needed, and on neither side", found.nowhere),
+            ("needed, and on neither side (`dvc repro` makes it again)", found.nowhere),
         ):
             _list(title, [f"{name}  {meant}".rstrip() for name, meant in names.items()])
         if found.commits_only_here:
@@ -114,7 +114,7 @@ def run(
     kind: Annotated[
         Literal["scheduled", "pre-training", "milestone"],
         typer.Option(
-            help="How long it is kept: milestones for ever, three pre-training, five scheduled. A scheduled one is a "
+            help="How long it is kept: milestones for ever, three pre-training, five scheduled. Any is a "
             "milestone where something was trained, graded or released since the last."
         ),
     ] = "scheduled",
@@ -222,8 +222,11 @@ def verify(json: Json = False) -> None:
             print(
                 f"{fault.side}: {fault.what}: {fault.path}{meant}: {'mended' if fault.mended else 'NOT MENDED'}"
             )
-        if found.why_not and found.faults:
-            print(found.why_not)
+        if any(not fault.mended for fault in found.faults):
+            print(
+                found.why_not
+                or "what is whole on neither side, `dvc repro` makes again where a stage makes it"
+            )
     raise typer.Exit(1 if found.faults else 0)
 
 
@@ -258,6 +261,7 @@ def restore(
         print(f"{done.project}: backup {done.label}, {done.files:,} files, {_size(done.bytes)}, all verified")
         if done.replaced:
             print(f"what stood there is in {done.replaced}")
+        _list("never backed up", [f"{path}: {why}" for path, why in done.left_out.items()])
         if done.lacking:
             print(f"not in that backup: {done.lacking}")
     raise typer.Exit(1 if done.lacking else 0)

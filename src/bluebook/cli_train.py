@@ -65,8 +65,11 @@ def stop(subject: SubjectName) -> None:
 def resume(subject: SubjectName) -> None:
     """Go on with a stopped or killed training, from its last checkpoint; stages before it run where stale.
 
+    What was trained then goes to the second drive, if one is set.
+
     bluebook train resume persona
     """
+    from bluebook.cli_backups import saved as backed_up
     from bluebook.training.checkpoints import ROOT, newest
     from bluebook.training.control import request_stop
 
@@ -83,7 +86,7 @@ def resume(subject: SubjectName) -> None:
     while running.poll() is None:
         with suppress(KeyboardInterrupt):  # the training got it as well, and is saving
             running.wait()
-    raise typer.Exit(0 if running.returncode == 0 else 1)
+    raise typer.Exit(0 if running.returncode == 0 and backed_up() else 1)
 
 
 @app.command()

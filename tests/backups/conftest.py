@@ -1,7 +1,7 @@
 """A small project that real Git and real DVC hold, and a folder that stands for the second drive.
 
-The project was made once by `dvc repro`: an adapter of several files and a metric, two commits, a release. Every test
-has a copy of its own.
+The project was made once by `dvc repro`: an adapter of several files and a metric, two commits, both released. Every
+test has a copy of its own.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ def make_project(root: Path) -> World:
     world.retrain("one")
     world.git("tag", "--annotate", "toy@v1.0.0", "--message", "the first")
     world.retrain("two")
+    world.git("tag", "--annotate", "toy@v1.1.0", "--message", "the second")
     return world
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bluebook.backups import backup as module
-from bluebook.backups import manifest
+from bluebook.backups import manifest, store
 from bluebook.backups.drive import DriveError
 from bluebook.backups.remote import pull
 from bluebook.errors import BluebookError
@@ -33,10 +33,37 @@ def test_the_drive_alone_rebuilds_everything(held: World, tmp_path: Path) -> Non
     assert rebuilt.git("for-each-ref") == history
     assert "up to date" in rebuilt.dvc("status")
     assert rebuilt.git("status", "--porcelain").split() == ["??", "notes.txt"]
-    rebuilt.git("checkout", "--quiet", "toy@v1.0.0")
-    rebuilt.dvc("checkout", "--quiet")
-    block = hashlib.sha256(b"one\n 3").digest()
-    assert (rebuilt.root / "models/adapters/toy/part-3.bin").read_bytes() == block * 400
+
+
+def released(world: World) -> dict[str, dict[str, str]]:
+    """Every file of each release, checked out."""
+    found = {}
+    for tag in ("toy@v1.0.0", "toy@v1.1.0"):
+        world.git("checkout", "--quiet", tag)
+        world.dvc("checkout", "--quiet")
+        assert (world.root / "models/adapters/toy/part-0.bin").exists()
+        found[tag] = project_bytes(world.root)
+    return found
+
+
+def test_two_releases_come_back_when_the_project_is_gone(held: World, tmp_path: Path) -> None:
+    wanted = released(held)
+    shutil.rmtree(held.root)
+    held.restore(tmp_path / "elsewhere")
+    assert released(World(tmp_path / "elsewhere", held.drive.path)) == wanted
+    assert (
+        wanted["toy@v1.0.0"]["metrics/toy/mastery.json"] != wanted["toy@v1.1.0"]["metrics/toy/mastery.json"]
+    )
+
+
+def test_a_newest_backup_that_is_damaged_is_not_passed_over(held: World, tmp_path: Path) -> None:
+    first = newest(held).label
+    (held.root / "notes.txt").write_text("more\n")
+    second = held.backup().label
+    manifest.path_of(held.drive, second).write_text("{")
+    with pytest.raises(BluebookError, match=second):
+        held.restore(tmp_path / "again")
+    assert held.restore(tmp_path / "again", first).label == first
 
 
 def test_plain_dvc_pulls_from_the_drive(held: World, tmp_path: Path) -> None:
@@ -66,13 +93,13 @@ def test_a_second_backup_of_the_same_costs_nothing(held: World) -> None:
 def test_what_was_trained_graded_and_released_makes_a_milestone(held: World) -> None:
     first = newest(held)
     assert first.kind == "milestone"
-    assert first.reached == ["graded toy", "released toy@v1.0.0", "trained toy"]
+    assert first.reached == ["graded toy", "released toy@v1.0.0", "released toy@v1.1.0", "trained toy"]
     (held.root / "notes.txt").write_text("more\n")
     assert held.backup().kind == "scheduled"
     assert module.milestone(held.root) is None
-    held.git("tag", "toy@v1.1.0")
+    held.git("tag", "toy@v1.2.0")
     done = module.milestone(held.root)
-    assert done is not None and done.kind == "milestone" and done.reached == ["released toy@v1.1.0"]
+    assert done is not None and done.kind == "milestone" and done.reached == ["released toy@v1.2.0"]
 
 
 def test_a_milestone_that_the_drive_missed_is_caught_up(held: World) -> None:
@@ -98,6 +125,7 @@ def test_milestones_are_kept_for_ever_and_others_are_not(held: World) -> None:
         (held.root / "notes.txt").write_text(f"{kind} {number}\n")
         return held.backup(kind=kind).label
 
+    assert newest(held).kind == "milestone" and not held.backup(kind="pre-training").new
     milestones = [newest(held).label, *(again("milestone", number) for number in range(7))]
     training = [again("pre-training", number) for number in range(5)]
     scheduled = [again("scheduled", number) for number in range(7)]
@@ -119,6 +147,35 @@ def test_bundles_do_not_pile_up_and_old_backups_still_come_back(held: World, tmp
     old = World(tmp_path / "old", held.drive.path)
     assert old.git("rev-parse", "HEAD").strip() == first.refs["HEAD"]
     assert old.git("log", "--oneline", "--all").count("\n") == 2
+
+
+def test_other_work_trees_come_back_as_branches(held: World, tmp_path: Path) -> None:
+    held.git("worktree", "add", "--quiet", "-b", "aside", str(tmp_path / "aside"))
+    assert held.backup().new
+    assert not held.backup().new
+    aside = World(tmp_path / "aside", held.drive.path)
+    aside.set()
+    aside.backup()
+    aside.restore(tmp_path / "again")
+    again = World(tmp_path / "again", held.drive.path)
+    assert again.git("for-each-ref") == held.git("for-each-ref")
+    assert again.git("symbolic-ref", "HEAD").strip() == "refs/heads/aside"
+
+
+def test_what_dvc_lacked_then_is_lacking_and_named(world: World, tmp_path: Path) -> None:
+    cache = world.root / ".dvc/cache"
+    wanted = store.wanted(store.lock_of(world.root), ["metrics/toy/mastery.json"], [cache])
+    part = cache / next(name for name, path in wanted.items() if path == "data/grades/toy.jsonl")
+    part.unlink()
+    world.backup()
+    assert "toy.jsonl" in world.restore(tmp_path / "again").lacking
+    assert (tmp_path / "again/models/adapters/toy/part-0.bin").exists()
+
+
+def test_a_fresh_clone_has_reached_nothing(world: World) -> None:
+    shutil.rmtree(world.root / ".dvc/cache")
+    done = world.backup()
+    assert done.kind == "milestone" and done.reached == ["released toy@v1.0.0", "released toy@v1.1.0"]
 
 
 def test_a_bundle_with_history_that_was_rewritten_stays(held: World, tmp_path: Path) -> None:
@@ -199,6 +256,36 @@ def test_what_is_rotten_here_is_named_and_not_copied(world: World) -> None:
     assert [row.split()[0] for row in done.rotten] == [name]
     assert not (world.drive.path / name).exists()
     assert name not in newest(world).files
+
+
+def test_the_list_of_a_folder_waits_for_all_its_files(world: World) -> None:
+    """To plain DVC a list on the drive means that its files are there, too."""
+    wanted = store.wanted(store.lock_of(world.root), [], [world.root / ".dvc/cache"])
+    part, listing = "", ""
+    for name, path in wanted.items():
+        part = name if path == "models/adapters/toy/part-5.bin" else part
+        listing = name if path == "models/adapters/toy" else listing
+    file = world.root / ".dvc/cache" / part
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(b"rotten")
+    assert [row.split()[0] for row in world.backup().rotten] == [part]
+    assert not (world.drive.path / listing).exists()
+    file.write_bytes(whole)
+    done = world.backup()
+    assert done.rotten == [] and done.new
+    assert (world.drive.path / listing).exists()
+
+
+def test_what_was_reached_is_kept_for_ever_whatever_kind_was_asked_for(held: World) -> None:
+    held.git("tag", "toy@v1.2.0")
+    assert held.backup(kind="pre-training").kind == "milestone"
+
+
+def test_names_that_are_no_utf8_and_links_are_named(world: World) -> None:
+    (world.root / os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    (world.root / "link").symlink_to("notes.txt")
+    assert sorted(world.backup().left_out) == ["caf\N{REPLACEMENT CHARACTER}.txt", "link"]
 
 
 def test_what_was_done_is_logged_on_both_sides(held: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from bluebook.backups import drive as module
 from bluebook.backups.drive import Drive, DriveError, configured, disk_of, examine
 from bluebook.backups.remote import push
+from bluebook.backups.verify import verify
 
 from .conftest import World
 
@@ -85,6 +86,13 @@ def test_two_at_once_names_who_is_at_work(held: World) -> None:
             with pytest.raises(DriveError, match=f"process {os.getpid()} on"):
                 act()
     assert not held.backup().new
+
+
+def test_a_new_drive_is_not_blamed_for_what_the_old_one_held(held: World) -> None:
+    held.drive = Drive(held.drive.path.with_name("third"))
+    held.set()
+    assert held.backup().new
+    assert verify(held.root, held.said.append).faults == []
 
 
 def block(folder: Path, *parts: str) -> Path:

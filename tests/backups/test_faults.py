@@ -65,6 +65,7 @@ def test_killed_on_the_way_to_the_drive(world: World, tmp_path: Path, what: str,
         if number % 3 == 0:  # from an empty drive; between those, from where the last kill left it
             shutil.rmtree(world.drive.path)
             shutil.copytree(kept, world.drive.path)
+            shutil.rmtree(world.root / manifest.COPIES, ignore_errors=True)
         died += in_child(act, killed_at=moments.randrange(total // 50, total)) == -9
         whole_or_absent(world.drive)
         assert project_bytes(world.root) == here
@@ -299,6 +300,7 @@ def test_a_restore_from_a_damaged_drive_replaces_nothing(held: World, tmp_path: 
         assert bytes_below(target).keys() == {"mine.txt"}
         (held.drive.path / name).unlink(missing_ok=True)
         (held.drive.path / name).write_bytes(whole)
+        shutil.rmtree(tmp_path / ".again.restoring")  # what it has verified it would not read again
     held.restore(target)
     assert project_bytes(target) == project_bytes(held.root)
 

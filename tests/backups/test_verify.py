@@ -41,7 +41,7 @@ def test_the_drive_is_mended(held: World, how: str) -> None:
     git = next(name for name in names if name.startswith("git/"))
     victims = {git, *(rng.choice([n for n in names if n.startswith(kind)]) for kind in ("rest/", "runs/"))}
     victims |= set(rng.sample([name for name in names if name.startswith("files/")], 5))
-    for name in victims:
+    for name in sorted(victims):
         damage(held.drive.path / name, how, rng)
     found = check(held)
     assert {fault.path for fault in found.faults} == victims
@@ -59,7 +59,7 @@ def test_the_cache_is_mended(held: World, how: str) -> None:
     rng = random.Random(SEED)
     before = bytes_below(held.root / ".dvc/cache")
     victims = set(rng.sample(stored(held), 6))
-    for name in victims:
+    for name in sorted(victims):
         damage(held.root / ".dvc/cache" / name, how, rng)
     found = check(held)
     assert {fault.path for fault in found.faults} == victims
@@ -103,6 +103,18 @@ def test_what_is_rotten_on_both_sides_is_named_and_left(held: World) -> None:
         ("here", name, False),
     ]
     assert (held.root / ".dvc/cache" / name).exists() and (held.drive.path / name).exists()
+
+
+def test_the_list_of_a_folder_that_is_rotten_does_not_mislead(held: World) -> None:
+    """One flipped digit in it would send for a file that never was."""
+    listing = next((held.root / ".dvc/cache/files/md5").glob("*/*.dir"))
+    listing.chmod(0o644)
+    text = listing.read_text()
+    digit = text.index('"md5": "') + len('"md5": "')
+    listing.write_text(text[:digit] + ("1" if text[digit] == "0" else "0") + text[digit + 1 :])
+    [fault] = check(held).faults
+    assert fault.side == "here" and fault.path.endswith(listing.name) and fault.mended
+    assert listing.read_text() == text
 
 
 def test_what_a_damaged_object_is_for_is_said(held: World) -> None:

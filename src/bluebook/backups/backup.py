@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from bluebook.backups.remote import send
 from bluebook.errors import BluebookError
 
 LOCAL_LOG = manifest.COPIES / "log.jsonl"
+STAMP = "%Y%m%d-%H%M%S"
+LABEL = re.compile(r"\d{8}-\d{6}")
 # Stages by what a person calls their end.
 REACHED = {"train": "trained", "grade": "graded"}
 
@@ -45,8 +48,8 @@ class Done(msgspec.Struct, kw_only=True):
 
 
 def backup(root: Path, kind: Kind = "scheduled", tell: Tell = say) -> Done:
-    """Back up the repository at `root`. What is asked for as `scheduled` is a milestone where something was trained,
-    graded or released since the backup before.
+    """Back up the repository at `root`. Whatever was asked for, it is a milestone where something was trained, graded
+    or released since the backup before.
 
     Raises DriveError where the drive cannot be used: what is on it is as it was, or more, and whole.
     """
@@ -82,23 +85,23 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
     with drive.failing():
         drive.backups.mkdir(exist_ok=True)
         earlier = manifest.listed(drive)
+        lay_there = store.listed(drive.path)
     before = earlier.good[-1] if earlier.good else None
     known = {name: entry for one in earlier.good for name, entry in one.files.items()}
-    # What was trained is read first: should it go on meanwhile, the next backup finds it new.
+    # `dvc.lock` and Git before the objects: DVC writes it last, so that it never asks for what is copied only later.
     state = state_of(root)
-    with drive.failing():
-        there = store.listed(drive.path)
-    pushed, sent, here = send(root, drive, known, tell)
+    since = reached(state, earlier.good)
     with drive.failing():
         refs, bundle, bundled = _bundle(root, drive, known)
-        files = _objects(drive, {**known, **sent}, tell)
         others = _rest(root, drive, before, tell)
-    files |= {bundle: bundled} | others.files
-    unknown = [entry for name, entry in files.items() if name not in known and name not in there]
+    pushed, sent, here = send(root, drive, known, tell)
+    with drive.failing():
+        files = _objects(drive, {**known, **sent}, tell) | others.files | {bundle: bundled}
+    kind = "milestone" if since else kind
     made = Manifest(
         label=_label(drive, kind),
         kind=kind,
-        reached=reached(state, earlier.good),
+        reached=since,
         at=datetime.now().astimezone().isoformat(timespec="seconds"),
         project=history.project_of(root),
         head=history.head_of(root),
@@ -111,25 +114,25 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
         settings=history.settings_of(root),
         state=state,
     )
-    if kind == "scheduled" and made.reached:
-        made.kind, made.label = "milestone", _label(drive, "milestone")
-    new = before is None or made.content() != before.content() or made.kind not in {"scheduled", before.kind}
-    removed = []
-    if new:
+    removed: list[str] = []
+    if before is not None and _holds(before, made):
+        told = before
+    else:
+        told = made
         with drive.failing():
             manifest.write(manifest.path_of(drive, made.label), made)
-            removed = _retire(root, drive, [*earlier.good, made], bool(earlier.damaged))
         _copy_here(root, made)
-    assert new or before is not None
-    told = made if new else before
+        with drive.failing():
+            removed = _retire(root, drive, [*earlier.good, made], bool(earlier.damaged))
+    copied = [entry for name, entry in files.items() if name not in known and name not in lay_there]
     return Done(
         drive=str(drive.path),
-        label=told.label if told else "",
-        kind=told.kind if told else kind,
-        reached=made.reached,
-        new=new,
-        files=len(unknown),
-        bytes=sum(entry.size for entry in unknown),
+        label=told.label,
+        kind=told.kind,
+        reached=since,
+        new=told is made,
+        files=len(copied),
+        bytes=sum(entry.size for entry in copied),
         rotten=pushed.rotten,
         left_out=others.left_out,
         damaged=sorted(earlier.damaged),
@@ -137,24 +140,33 @@ def _backup(root: Path, drive: Drive, kind: Kind, tell: Tell) -> Done:
     )
 
 
+def _holds(before: Manifest, made: Manifest) -> bool:
+    """Whether the backup before holds the same, and is kept at least as long."""
+    return before.content() == made.content() and manifest.RANK[before.kind] >= manifest.RANK[made.kind]
+
+
 def _label(drive: Drive, kind: Kind) -> str:
     """A label that sorts behind all that are there, whatever became of the clock: labels are the backups' order."""
-    stamp, number = f"{datetime.now():%Y%m%d-%H%M%S}", 0
-    newest = max((folder.name for folder in drive.backups.glob("*/")), default="")
-    if newest[: len(stamp)] >= stamp:
-        stamp, number = newest[: len(stamp)], int(newest[len(stamp) + 1 :].partition("-")[0]) + 1
-    return f"{stamp}-{number:02}-{kind}"
+    moment = datetime.now()
+    stamps = (LABEL.match(folder.name) for folder in drive.backups.glob("*/"))
+    newest = max((stamp[0] for stamp in stamps if stamp), default="")
+    if newest >= f"{moment:{STAMP}}":
+        moment = datetime.strptime(newest, STAMP) + timedelta(seconds=1)
+    return f"{moment:{STAMP}}-{kind}"
 
 
 # What was trained, graded, released.
 
 
 def state_of(root: Path) -> dict[str, str]:
-    """`trained ue5` -> a digest of what came out, and so on; a release -> its commit."""
+    """`trained ue5` -> a digest of what came out, and so on; a release -> its commit. What a fresh clone's `dvc.lock`
+    tells of, and the cache does not hold, was reached elsewhere."""
     state = {}
+    cache = store.cache_of(root)
     for name, stage in store.lock_of(root).stages.items():
         what, _, subject = name.partition("@")
-        if what in REACHED and subject:
+        held = any((cache / store.name_of(out.md5)).exists() for out in stage.outs if out.md5)
+        if what in REACHED and subject and held:
             outs = "".join(f"{out.path} {out.md5}\n" for out in stage.outs)
             state[f"{REACHED[what]} {subject}"] = hashlib.sha256(outs.encode()).hexdigest()
     for ref, target in history.refs_of(root).items():

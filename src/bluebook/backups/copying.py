@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,11 +43,13 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Copied(NamedTuple):
-    """What was copied; what was not because it is not what its hash says, or cannot be read; and what is not there."""
+    """What was copied; what was not because it is not what its hash says, or cannot be read; what is not there; and
+    what was held back because it says that another of these is there."""
 
     files: dict[str, Entry]
     rotten: list[str]
     gone: list[str]
+    held: list[str]
 
 
 class Digest(NamedTuple):
@@ -75,8 +79,8 @@ def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lam
     A batch of files is written aside and brought to the disk, and only then renamed, so a kill at any moment leaves
     whole files and rubbish in `incoming`. Raises OSError where the target cannot be written.
     """
-    copied = Copied({}, [], [])
-    incoming.mkdir(parents=True, exist_ok=True)
+    copied = Copied({}, [], [], [])
+    _clear_rubbish(incoming)
     try:
         with ThreadPoolExecutor(2) as hashers, ThreadPoolExecutor(4) as syncers:
             batch = _Batch(incoming, syncers)
@@ -91,6 +95,16 @@ def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lam
         with suppress(OSError):  # another process may be copying here, too
             incoming.rmdir()
     return copied
+
+
+def _clear_rubbish(incoming: Path) -> None:
+    """Make the folder, and remove what processes that were killed have left there."""
+    incoming.mkdir(parents=True, exist_ok=True)
+    for left in incoming.glob("*-*"):
+        try:
+            os.kill(int(left.name.partition("-")[0]), 0)
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
 
 
 class _Batch:
@@ -109,7 +123,7 @@ class _Batch:
         self, item: Item, copied: Copied, hashers: ThreadPoolExecutor, add: Callable[[int], None]
     ) -> None:
         try:
-            source = item.source.open("rb")
+            source = item.source.open("rb", buffering=0)
         except FileNotFoundError:
             copied.gone.append(item.name)
             return
@@ -166,20 +180,28 @@ class _Unreadable(Exception):
     """The source's drive cannot give its bytes."""
 
 
-def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[bytes]:
-    while True:
+_buffers = (
+    threading.local()
+)  # two for each thread that reads: new ones for each file would cost more than reading
+
+
+def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[memoryview]:
+    """The file's bytes. A chunk is good until the next but one is asked for."""
+    if not hasattr(_buffers, "pair"):
+        _buffers.pair = memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK))
+    for buffer in itertools.cycle(_buffers.pair):
         try:
-            chunk = source.read(CHUNK)
+            count = source.readinto(buffer)  # type: ignore[attr-defined]
         except OSError as error:
             raise _Unreadable from error
-        if not chunk:
+        if not count:
             return
-        add(len(chunk))
-        yield chunk
+        add(count)
+        yield buffer[:count]
 
 
 def digest(
-    chunks: Iterable[bytes], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
+    chunks: Iterable[memoryview], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
 ) -> Digest:
     """The hashes of what is read, which is written to `out` as well; reading, writing and each hash side by side."""
     sha = hashlib.sha256()
@@ -209,7 +231,7 @@ def read(
 ) -> Digest | None:
     """The hashes of a file; None where its drive cannot give its bytes. Raises FileNotFoundError."""
     try:
-        with path.open("rb") as source:
+        with path.open("rb", buffering=0) as source:
             return digest(_chunks(source, add), with_md5, hashers)
     except _Unreadable:
         return None

@@ -255,13 +255,14 @@ def _disks(block: Path) -> frozenset[str]:
     return frozenset[str]().union(*(_disks(part.resolve()) for part in below))
 
 
-def write_mark(folder: Path, project: str) -> None:
-    """Make `folder` the drive of `project`. Raises DriveError where it is another's."""
+def write_mark(folder: Path, project: str) -> bool:
+    """Make `folder` the drive of `project`; whether it was not yet. Raises DriveError where it is another's."""
     drive = Drive(folder)
     if (folder / MARK).exists():
         with suppress(msgspec.DecodeError):
-            msgspec.json.decode((folder / MARK).read_bytes())
+            msgspec.json.decode((folder / MARK).read_bytes(), type=Mark)
             drive.require(project)
-            return
+            return False
     with drive.failing():
         write_json(folder / MARK, Mark(project=project))
+    return True

@@ -34,7 +34,17 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Git's process, which holds the file descriptors `hold`, when it has ended."""
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, pass_fds=hold)
+    done = subprocess.run(
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",  # names of files need not be UTF-8
+        check=False,
+        pass_fds=hold,
+    )
+    done.stderr = done.stderr.encode(errors="replace").decode()  # for people
+    return done
 
 
 def project_of(root: Path) -> str:
@@ -110,9 +120,11 @@ def write_bundle(root: Path, drive: Drive) -> tuple[dict[str, str], str, Entry]:
 
 
 def heads(bundle: Path) -> dict[str, str]:
-    """The refs of a bundle. Raises BluebookError where it is none."""
+    """The refs of a bundle. Raises BluebookError where it is none. What other work trees have checked out is listed
+    there, too, as `worktrees/NAME/HEAD`, which is no ref in another repository."""
     rows = git(Path(), "bundle", "list-heads", str(bundle.absolute())).splitlines()
-    return {name: target for target, name in (row.split(" ", 1) for row in rows)}
+    pairs = (row.split(" ", 1) for row in rows)
+    return {name: target for target, name in pairs if name == "HEAD" or name.startswith("refs/")}
 
 
 def covers(root: Path, refs: Mapping[str, str], older: Mapping[str, str]) -> bool:
@@ -162,7 +174,11 @@ def broken(root: Path) -> list[str]:
     done = run(root, "fsck", "--full", "--no-dangling", "--no-progress")
     if done.returncode == 0:
         return []
-    said = [line for line in (done.stderr + done.stdout).splitlines() if not line.startswith("notice:")]
+    said = [
+        line
+        for line in (done.stderr + done.stdout).encode(errors="replace").decode().splitlines()
+        if not line.startswith("notice:")
+    ]
     return said or [f"git fsck ended with {done.returncode}"]
 
 

@@ -20,6 +20,7 @@ COPIES = Path("logs/backups")  # of the manifests, here, so that a rotten one on
 
 Kind = Literal["milestone", "pre-training", "scheduled"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+RANK: dict[Kind, int] = {"scheduled": 0, "pre-training": 1, "milestone": 2}  # what is kept longer is more
 KEPT: dict[Kind, int | None] = {"milestone": None, "pre-training": 3, "scheduled": 5}  # None: for ever
 
 

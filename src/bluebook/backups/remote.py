@@ -75,7 +75,9 @@ def set_drive(root: Path, folder: Path, tell: Tell = say) -> list[str]:
     there = store.listed(folder)
     needed = sum(size for name, size in cache.items() if name not in there)
     findings = examine(folder, root, needed)
-    write_mark(folder, project)
+    if write_mark(folder, project):
+        for copy in (root / manifest.COPIES).glob("*.json"):  # of backups on another drive
+            copy.unlink()
     drive = Drive(folder)
     with drive.failing():
         (folder / "README.txt").write_text(README.replace("FOLDER", str(folder)))
@@ -109,8 +111,10 @@ def send(
     total = sum(here[name] for name in lacking)
     with drive.failing():
         require_room(drive, total)
-        items = (store.item(name, cache, drive.path, known.get(name)) for name in lacking)
-        copied = copying.copy(items, drive.incoming, copying.Progress("to the second drive", total, tell).add)
+        items = [store.item(name, cache, drive.path, known.get(name)) for name in lacking]
+        copied = store.copy_stored(
+            items, drive.incoming, copying.Progress("to the second drive", total, tell).add
+        )
     report = PushReport(
         drive=str(drive.path),
         sent=len(copied.files),
@@ -118,7 +122,7 @@ def send(
         there=len(here) - len(lacking),
         rotten=_named(root, copied.rotten, (cache, drive.path)),
     )
-    return report, copied.files, sorted(set(here) - set(copied.rotten) - set(copied.gone))
+    return report, copied.files, sorted(here.keys() - {*copied.rotten, *copied.gone, *copied.held})
 
 
 def pull(root: Path, tell: Tell = say) -> PullReport:
@@ -147,8 +151,8 @@ def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[
     here = store.listed(cache)
     lacking = sorted(name for name in names if name not in here or here[name] != there.get(name, here[name]))
     total = sum(there.get(name, 0) for name in lacking)
-    items = (store.item(name, drive.path, cache) for name in lacking)
-    copied = copying.copy(
+    items = [store.item(name, drive.path, cache) for name in lacking]
+    copied = store.copy_stored(
         items, cache / ".incoming", copying.Progress("from the second drive", total, tell).add
     )
     return copied, sum(entry.size for entry in copied.files.values())
@@ -157,7 +161,7 @@ def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[
 def checkout(root: Path, *hold: int) -> None:
     """`dvc checkout`, in a process that holds these file descriptors. Raises BluebookError with what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "checkout", "--force", "--quiet"],
+        [sys.executable, "-m", "dvc", "checkout", "--force"],
         cwd=root,
         capture_output=True,
         text=True,
@@ -165,7 +169,8 @@ def checkout(root: Path, *hold: int) -> None:
         pass_fds=hold,
     )
     if done.returncode != 0:
-        raise BluebookError(f"dvc checkout: {done.stderr.strip()}")
+        said = " ".join(done.stderr.split())
+        raise BluebookError(f"dvc checkout: {said.removeprefix('ERROR: ')}")
 
 
 def status(root: Path) -> Standing:

@@ -25,11 +25,12 @@ IGNORED = (LOCAL, "logs", "models/checkpoints", "data/drafts/*.now.jsonl*", "dat
 UNWORTHY = (f"{COPIES}/*", "*.lock", "*.pid", ".*.tmp", "*/.*.tmp", "*/.*.tmp/*")  # but dvc.lock
 SECRET_NAMES = (
     ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "id_rsa*", "id_dsa*", "id_ecdsa*",
-    "id_ed25519*", ".netrc", ".pgpass", ".pypirc", "*credential*", "*secret*", "*password*", "*.gpg", "*.asc",
+    "id_ed25519*", ".netrc", ".pgpass", ".pypirc", "credentials", "credentials.*", "secrets", "secrets.*",
+    "passwords.*", "*.gpg", "*.asc",
 )  # fmt: skip
 SECRET_TEXT = re.compile(
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}"
-    rb"|hf_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[\w-]{20,})"
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:sk-(?:[a-z]+-)?[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}"
+    rb"|github_pat_\w{30,}|hf_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[\w-]{20,})"
 )
 SECRET_KEYS = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|credential|api_?key)$")
 SEARCHED = 16 << 20  # bytes; larger files are weights
@@ -52,7 +53,11 @@ def found(root: Path) -> tuple[list[Found], dict[str, str]]:
     keep: list[Found] = []
     left: dict[str, str] = {}
     for path in sorted({*_changed(root), *_ignored(root)}):
-        if path == LOCAL:
+        if not _utf8(path):
+            left[path.encode(errors="surrogateescape").decode(errors="replace")] = "its name is no UTF-8"
+        elif (root / path).is_symlink():
+            left[path] = "it is a link"
+        elif path == LOCAL:
             keep.append(Found(path, _bare_yaml((root / path).read_bytes())))
         elif _secret_name(path):
             left[path] = "its name says that it holds a secret"
@@ -60,8 +65,8 @@ def found(root: Path) -> tuple[list[Found], dict[str, str]]:
             left[path] = "it holds what looks like a key"
         else:
             keep.append(Found(path))
-    if (root / DVC_LOCAL).exists():
-        keep.append(Found(DVC_LOCAL, _bare_config(root)))
+    if (root / DVC_LOCAL).exists() and (bare := _bare_config(root)).strip():
+        keep.append(Found(DVC_LOCAL, bare))
     return sorted(keep), left
 
 
@@ -71,14 +76,14 @@ def _changed(root: Path) -> Iterator[str]:
     listed = git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
     for row in listed.split("\0"):
         path = row[3:].removeprefix(prefix)
-        if row and (root / path).is_file() and not (root / path).is_symlink() and _worthy(path):
+        if row and (root / path).is_file() and _worthy(path):
             yield path
 
 
 def _ignored(root: Path) -> Iterator[str]:
     listed = git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *IGNORED)
     for path in listed.split("\0"):
-        if path and (root / path).is_file() and not (root / path).is_symlink() and _worthy(path):
+        if path and (root / path).is_file() and _worthy(path):
             yield path
 
 
@@ -88,15 +93,22 @@ def _worthy(path: str) -> bool:
 
 def _secret_name(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
-    code = name.endswith((".py", ".md"))  # a module about passwords is none
-    return not code and any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRET_NAMES)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRET_NAMES)
 
 
 def _secret_text(path: Path) -> bool:
     try:
         return path.stat().st_size <= SEARCHED and SECRET_TEXT.search(path.read_bytes()) is not None
-    except FileNotFoundError:
+    except OSError:  # it is gone, or cannot be read, which is told where it is copied
         return False
+
+
+def _utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _bare_yaml(content: bytes) -> bytes | None:

@@ -30,16 +30,16 @@ from bluebook.errors import BluebookError
 
 
 class Restored(msgspec.Struct, kw_only=True):
-    """A project that was rebuilt. `replaced` is where what stood in its place is now; empty where nothing did."""
+    """A project that was rebuilt. `replaced` is where what stood in its place is now, `left_out` what was not backed up
+    and why, such as secrets, `lacking` what DVC could not check out, because the cache did not hold it then either."""
 
     project: str
     label: str
     files: int
     bytes: int
     replaced: str = ""
-    lacking: str = (
-        ""  # what DVC could not put into the work tree, because the cache did not hold it then either
-    )
+    left_out: dict[str, str] = {}
+    lacking: str = ""
 
 
 def restore(drive: Drive, target: Path, label: str | None = None, tell: Tell = say) -> Restored:
@@ -68,14 +68,20 @@ def restore(drive: Drive, target: Path, label: str | None = None, tell: Tell = s
     except OSError as error:
         raise full_disk(target) if disk_full(error) else error from error
     return Restored(
-        project=str(target), label=backup.label, files=files, bytes=size, replaced=replaced, lacking=lacking
+        project=str(target),
+        label=backup.label,
+        files=files,
+        bytes=size,
+        replaced=replaced,
+        left_out=backup.left_out,
+        lacking=lacking,
     )
 
 
 def _chosen(drive: Drive, label: str | None) -> Manifest:
     found = manifest.listed(drive)
-    if label is None and found.good:
-        return found.good[-1]
+    newest = max([*found.damaged, *(backup.label for backup in found.good)], default=None)
+    label = newest if label is None else label
     for backup in found.good:
         if backup.label == label:
             return backup
@@ -88,10 +94,10 @@ def _chosen(drive: Drive, label: str | None) -> Manifest:
 
 
 def _require_space(building: Path, backup: Manifest) -> None:
-    """Twice the objects: the cache's, and the work tree's copy."""
-    needed = sum(entry.size for entry in backup.files.values()) + sum(
-        backup.files[name].size for name in backup.here
-    )
+    """Objects and Git's history twice, as they are kept and in the work tree; the rest once."""
+    objects = sum(backup.files[name].size for name in backup.here)
+    others = sum(backup.files[manifest.rest_name(one.sha256)].size for one in backup.rest.values())
+    needed = 2 * (objects + backup.files[backup.bundle].size) + others
     there = sum(file.stat().st_size for file in building.rglob("*") if file.is_file())
     require_space(building, max(0, needed - there))
 
@@ -130,6 +136,7 @@ def _git(drive: Drive, backup: Manifest, building: Path, lock: int) -> None:
 
 def _files(drive: Drive, backup: Manifest, building: Path, tell: Tell) -> tuple[int, int]:
     """The cache and what neither Git nor DVC holds, hashed. Files and bytes."""
+    shutil.rmtree(building / ".incoming", ignore_errors=True)  # of an interrupted restore
     cache = building / ".dvc/cache"
     wanted = {name: cache / name for name in backup.here}
     have = _resumed(backup, wanted)
@@ -175,6 +182,7 @@ def _damaged(drive: Drive, backup: Manifest, names: list[str]) -> BluebookError:
 def _check_out(drive: Drive, building: Path, lock: int) -> str:
     """The work tree's outputs from the cache, with the drive as remote. What is lacking, in DVC's words."""
     from dvc.config import Config
+    from dvc.config_schema import RelPath
 
     if not (building / ".dvc").is_dir() or not (building / ".dvc/config").exists():
         return ""
@@ -182,7 +190,7 @@ def _check_out(drive: Drive, building: Path, lock: int) -> str:
     if config_file.exists():
         config_file.chmod(0o644)
     with Config(str(building / ".dvc")).edit("local") as config:
-        config["cache"].pop("dir", None)  # the restored project has a cache of its own
+        config["cache"]["dir"] = RelPath(str(building / ".dvc/cache"))  # one of its own, whatever it had
         config["remote"][REMOTE] = {"url": str(drive.path.absolute())}
         config["core"]["remote"] = REMOTE
     try:

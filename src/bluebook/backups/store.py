@@ -8,17 +8,18 @@ A name is the path below the cache, or below the drive; it says the same on both
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import yaml
 
-from bluebook.backups.copying import Entry, Item, read
+from bluebook.backups.copying import Copied, Entry, Item, copy, read
 from bluebook.backups.history import git, run
 from bluebook.errors import BluebookError
 
@@ -37,6 +38,13 @@ class Out(msgspec.Struct, frozen=True):
 
 class Stage(msgspec.Struct, frozen=True):
     outs: list[Out] = []
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A file in the list of a folder."""
+
+    md5: str
+    relpath: str
 
 
 class LockFile(msgspec.Struct, frozen=True):
@@ -93,6 +101,32 @@ def item(name: str, source: Path, target: Path, entry: Entry | None = None) -> I
     """An object or run to copy from one side to the other."""
     sha256 = entry.sha256 if entry else None
     return Item(name, source / name, target / name, md5=md5_of(name), sha256=sha256)
+
+
+def copy_stored(
+    items: Iterable[Item],
+    incoming: Path,
+    add: Callable[[int], None] = lambda count: None,
+) -> Copied:
+    """Copy objects and runs; the list of a folder only after all of its files, and not at all where one of them could
+    not be copied: to DVC a list that is there means that its files are, too."""
+    lists = {}
+    files = []
+    for item in items:
+        if item.name.endswith(".dir"):
+            lists[item.name] = item
+        else:
+            files.append(item)
+    copied = copy(files, incoming, add)
+    bad = {*copied.rotten, *copied.gone}
+    held = [name for name, item in lists.items() if bad and bad & set(_members(item.source, name))]
+    listed = copy([item for name, item in lists.items() if name not in held], incoming, add)
+    return Copied(copied.files | listed.files, copied.rotten + listed.rotten, copied.gone + listed.gone, held)
+
+
+def _members(file: Path, name: str) -> list[str]:
+    top = file.parents[len(Path(name).parts) - 1]
+    return [name_of(row.md5) for row in _listing(name, [top])]
 
 
 def whole(top: Path, name: str) -> bool:
@@ -159,16 +193,17 @@ def wanted(lock: LockFile, in_git: Iterable[str], tops: Iterable[Path]) -> dict[
         found[name] = out.path
         if name.endswith(".dir"):
             for row in _listing(name, tops):
-                found[name_of(row["md5"])] = f"{out.path}/{row['relpath']}"
+                found[name_of(row.md5)] = f"{out.path}/{row.relpath}"
     return found
 
 
-def _listing(name: str, tops: Iterable[Path]) -> list[dict[str, Any]]:
+def _listing(name: str, tops: Iterable[Path]) -> list[Listed]:
+    """The first list of a folder's files that is what its name says."""
     for top in tops:
         try:
-            rows = msgspec.json.decode((top / name).read_bytes())
-        except (OSError, msgspec.DecodeError):
+            content = (top / name).read_bytes()
+        except OSError:
             continue
-        if isinstance(rows, list):
-            return [row for row in rows if "md5" in row and "relpath" in row]
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5_of(name):
+            return msgspec.json.decode(content, type=list[Listed])
     return []

@@ -49,7 +49,7 @@ class Verified(msgspec.Struct, kw_only=True):
     files_there: int
     bytes: int
     faults: list[Fault]
-    why_not: str = ""  # why nothing on the drive could be mended
+    why_not: str = ""  # why not everything that was wrong could be mended
 
 
 class _Read(NamedTuple):
@@ -72,14 +72,15 @@ def verify(root: Path, tell: Tell = say) -> Verified:
         # Only now: of a repository that cannot be read nobody knows which project it is.
         drive.require(history.project_of(root))
         here, there = _read_sides(root, drive, backups, tell)
-        faults += _mended(root, drive, backups, (here.wrong, there.wrong), mend_drive=not why_not)
+        found, failed = _mended(root, drive, backups, (here.wrong, there.wrong), mend_drive=not why_not)
+        faults += found
     done = Verified(
         drive=str(drive.path),
         files_here=here.files,
         files_there=there.files,
         bytes=here.bytes + there.bytes,
         faults=sorted(faults, key=lambda fault: (fault.side, fault.path)),
-        why_not=why_not,
+        why_not=why_not or failed,
     )
     log(root, None if why_not else drive, "verify", began, done)
     return done
@@ -230,38 +231,36 @@ def _mended(
     backups: list[Manifest],
     wrong: tuple[Mapping[str, What], Mapping[str, What]],
     mend_drive: bool,
-) -> list[Fault]:
-    """The faults of both sides, here and there, each mended if the other side can."""
+) -> tuple[list[Fault], str]:
+    """The faults of both sides, here and there, each mended if the other side can; and why mending broke off."""
     here, there = wrong
     cache = store.cache_of(root)
     names = _meanings(root, drive, backups)
     known = {name: entry for backup in backups for name, entry in backup.files.items()}
-    stored = [name for name in there if store.md5_of(name) or name.startswith("runs/")]
-    mended_here = copying.copy(
-        [
-            store.item(name, drive.path, cache, known.get(name))
-            for name in here
-            if name in known or store.md5_of(name)
-        ],
-        cache / ".incoming",
-    ).files
+    mended_here: set[str] = set()
     mended_there: set[str] = set()
-    if mend_drive and there:
-        with drive.failing():
+    failed = ""
+    try:
+        provable = [name for name in here if name in known or store.md5_of(name)]
+        items = [store.item(name, drive.path, cache, known.get(name)) for name in provable]
+        mended_here |= store.copy_stored(items, cache / ".incoming").files.keys()
+        if mend_drive and there:
+            stored = [name for name in there if store.md5_of(name) or name.startswith("runs/")]
             items = [store.item(name, cache, drive.path, known.get(name)) for name in stored]
-            mended_there |= copying.copy(items, drive.incoming).files.keys()
+            mended_there |= store.copy_stored(items, drive.incoming).files.keys()
             mended_there |= _mend_rest(root, drive, backups, there)
             mended_there |= _mend_bundles(root, drive, backups, there)
-    return [
-        *(
-            Fault(side="here", path=name, what=what, meant=names.get(name, ""), mended=name in mended_here)
-            for name, what in here.items()
-        ),
-        *(
-            Fault(side="drive", path=name, what=what, meant=names.get(name, ""), mended=name in mended_there)
-            for name, what in there.items()
-        ),
+    except OSError as error:
+        failed = f"mending broke off: {error.filename or 'a disk'}: {error.strerror}"
+    sides: list[tuple[Side, Mapping[str, What], set[str]]] = [
+        ("here", here, mended_here),
+        ("drive", there, mended_there),
     ]
+    return [
+        Fault(side=side, path=name, what=what, meant=names.get(name, ""), mended=name in mended)
+        for side, wrong_there, mended in sides
+        for name, what in wrong_there.items()
+    ], failed
 
 
 def _meanings(root: Path, drive: Drive, backups: Iterable[Manifest]) -> dict[str, str]:
