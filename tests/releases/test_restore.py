@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bluebook.backups.remote import push, set_drive
 from bluebook.errors import BluebookError
 from bluebook.releases.publish import release
 from bluebook.releases.restore import Restored, restore
@@ -83,7 +84,7 @@ def own_result(world: World) -> Path:
     return world.root / ADAPTER
 
 
-@pytest.mark.parametrize("spoil", [edit, new_file, own_result])
+@pytest.mark.parametrize("spoil", [pytest.param(edit, marks=pytest.mark.slow), new_file, own_result])
 def test_in_a_tree_of_its_own_where_something_would_be_lost(
     released: World, first: dict[str, bytes], spoil: Callable[[World], Path]
 ) -> None:
@@ -117,7 +118,9 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(released: Worl
         bring(released, "3.0.0")
 
 
-@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+@pytest.mark.parametrize(
+    "harm", [flip, *(pytest.param(one, marks=pytest.mark.slow) for one in (truncate, Path.unlink))]
+)
 def test_without_a_remote_what_is_rotten_in_the_cache_is_named(
     released: World, first: dict[str, bytes], harm: Callable[[Path], None]
 ) -> None:
@@ -127,13 +130,36 @@ def test_without_a_remote_what_is_rotten_in_the_cache_is_named(
         bring(released)
 
 
-def test_what_is_rotten_in_the_cache_comes_from_the_remote(
-    released: World, first: dict[str, bytes], tmp_path: Path
+def second_drive(world: World, place: Path) -> None:
+    place.mkdir()
+    set_drive(world.root, place, quiet)
+    push(world.root, quiet)
+
+
+def other_remote(world: World, place: Path) -> None:
+    world.run("dvc", "remote", "add", "--local", "--default", "elsewhere", str(place))
+    world.run("dvc", "push", "--quiet", "--all-tags")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shift"),
+    [
+        (second_drive, 0),
+        pytest.param(second_drive, 1, marks=pytest.mark.slow),
+        pytest.param(second_drive, 2, marks=pytest.mark.slow),
+        pytest.param(other_remote, 0, marks=pytest.mark.slow),
+    ],
+)
+def test_what_is_rotten_in_the_cache_comes_from_a_remote(
+    released: World,
+    first: dict[str, bytes],
+    tmp_path: Path,
+    kind: Callable[[World, Path], None],
+    shift: int,
 ) -> None:
-    released.run("dvc", "remote", "add", "--local", "--default", "drive", str(tmp_path / "drive"))
-    released.run("dvc", "push", "--quiet", "--all-tags")
-    for number, file in enumerate(objects(released)):
-        [flip, truncate, Path.unlink][number % 3](file)
+    kind(released, tmp_path / "remote")
+    for number, file in enumerate(sorted(objects(released))):
+        [flip, truncate, Path.unlink][(number + shift) % 3](file)
     bring(released)
     assert released.bytes_of_outputs() == first
 

@@ -51,6 +51,8 @@ def restore(root: Path, subject: str, version: str, tell: Tell) -> Restored:
     stages = upstream(lock, last_stage(subject))
     wanted = outputs(stages.values())
     with alone(root, tell, RELEASE_LOCK, "another `release` or `restore`"), _teaching(root) as taught:
+        if aside := _put_lists_aside(root, wanted):
+            tell(f"rotten, so put aside: {_few(aside)}")
         left = None
         why = f"`teach` is at work in {root.absolute()}" if taught else _losses(repository)
         if why:
@@ -156,14 +158,16 @@ def _share_cache(root: Path, place: Path) -> None:
 def _build(repository: Repository, stages: Sequence[str], wanted: Sequence[Output], tell: Tell) -> None:
     """Put `wanted` into the work tree and hash it. Raises BluebookError that names what cannot be had."""
     damaged = _check_out(repository, stages, wanted)
-    if damaged and (aside := _put_aside(repository.root, damaged)):
-        tell(f"rotten, so put aside: {_few(aside)}")
-        damaged = _check_out(repository, stages, wanted)
-    if damaged:
-        tell(
-            f"{len(damaged)} outputs are not on this machine: {_few([one.path for one in damaged])}; fetching them"
-        )
-        _fetch(repository, stages, tell)
+    # First from the cache; then from a remote, twice, because what a folder holds is known once its list is here.
+    for remote in (False, True, True):
+        if not damaged:
+            break
+        if aside := _put_aside(repository.root, damaged):
+            tell(f"rotten, so put aside: {_few(aside)}")
+        if remote:
+            named = _few([one.path for one in damaged])
+            tell(f"{len(damaged)} outputs are not on this machine: {named}; fetching them")
+            _fetch(repository, stages, tell)
         damaged = _check_out(repository, stages, wanted)
     if damaged:
         told = "\n  ".join(map(str, damaged))
@@ -209,6 +213,18 @@ def _put_aside(root: Path, damaged: Iterable[Damage]) -> list[str]:
             if file.is_file() and md5(file) != name.removesuffix(".dir"):
                 moved.append(_move(root, file, name))
     return moved
+
+
+def _put_lists_aside(root: Path, wanted: Iterable[Output]) -> list[str]:
+    """Rotten lists of folders, out of the way before DVC reads one: it remembers for good what it has read."""
+    cache = cache_folder(root) / OBJECTS
+    lists = {
+        file for out in wanted if out.md5.endswith(".dir") and (file := _object(cache, out.md5)).is_file()
+    }
+    rotten = [
+        file for file in sorted(lists) if md5(file) != f"{file.parent.name}{file.name}".removesuffix(".dir")
+    ]
+    return [_move(root, file, f"{file.parent.name}{file.name}") for file in rotten]
 
 
 def _object(cache: Path, name: str) -> Path:
