@@ -107,7 +107,7 @@ def _dirt(dirt: Sequence[str]) -> Iterator[Refusal]:
     if dirt:
         yield Refusal(
             name="dirty tree",
-            why=f"{len(dirt)} files differ from HEAD: {_few(dirt)}",
+            why=f"not committed: {_few(dirt)}",
             remedy="Commit them or undo them; a release is a commit and nothing else",
         )
 
