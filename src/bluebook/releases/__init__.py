@@ -1,0 +1,1 @@
+"""Releases: gated, examined, tagged and restorable; and training on another machine."""
