@@ -1,0 +1,1 @@
+"""Releases: tags, model cards, and files to deploy a model with."""
