@@ -37,8 +37,8 @@ from bluebook.models import (
 )
 from bluebook.params import ExamParams
 from bluebook.records import Answer, DatasetRow, Grade, read_jsonl
-from bluebook.releases.deployment_canary import Canary, Graded, Served, canary, graded, sit
-from bluebook.releases.deployment_server import Serving, command, configuration, running
+from bluebook.releases.deployment_canary import Canary, Graded, Served, canary, graded, require_same_chat, sit
+from bluebook.releases.deployment_server import TOKENIZER, Serving, command, configuration, running
 from bluebook.releases.deployment_weights import merged
 from bluebook.releases.gguf_file import tensor_types
 from bluebook.releases.gguf_quantising import INSTALL, QUANTISATIONS, can_quantise, has_binding, quantise
@@ -162,7 +162,7 @@ def deploy(root: Path, subject: Subject, exam: ExamParams, target: Target, kind:
         endpoint=endpoint,
         start=["ollama", "run", _model_name(source, kind)]
         if target == "ollama"
-        else command(serving, folder / "server.json"),
+        else command(folder / "server.json"),
     )
     with step("10.7", f"Register {made.model}"):
         write_json(folder / "deployment.json", made)
@@ -346,7 +346,7 @@ def _serving(source: Source, file: Path, folder: Path, tokens: Tokens) -> Servin
     own = None
     if tokens.same < tokens.prompts or not vocabulary(source.tokenizer, _rows(source)).exact:
         with atomic_folder(folder / "tokenizer") as out:
-            source.tokenizer.save_pretrained(out)
+            shutil.copyfile(source.base / TOKENIZER, out / TOKENIZER)
         own = (folder / "tokenizer").as_posix()
     return Serving(
         model=file.as_posix(),
@@ -382,10 +382,12 @@ def _examine(source: Source, file: Path, kind: str, serving: Serving) -> Examine
 
 
 def _sit(source: Source, url: str, model: str, kind: str, told: Any) -> Served:
+    client, voice = Client(url, seconds=source.exam.max_seconds), load_voice(source.base)
+    require_same_chat(client, model, voice)
     engine = Server(
-        Client(url, seconds=source.exam.max_seconds),
+        client,
         model,
-        load_voice(source.base),
+        voice,
         name=source.label,
         max_new_tokens=source.exam.max_new_tokens,
         at_once=1,  # llama-cpp-python's server breaks off a request where another comes

@@ -6,6 +6,7 @@ score on these very items; a served score outside of it is no accident of which 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import msgspec
 
 from bluebook.errors import BluebookError
 from bluebook.exams.answer import answer
+from bluebook.exams.client import Client
+from bluebook.exams.doors import PROBES, Line, OtherBytes, Voice
 from bluebook.exams.engine import Engine
 from bluebook.exams.grade import grade
 from bluebook.exams.items import select
@@ -99,6 +102,24 @@ def sit(engine: Engine, asked: Canary, subject: Subject, *, kept: Path, run: str
     answers = answer(engine, asked.items, partial=partial, running=running)
     partial.discard()
     return compared(asked, answers, subject)
+
+
+def require_same_chat(client: Client, model: str, voice: Voice) -> None:
+    """Raise OtherBytes where the server, given a conversation to render by itself, makes other tokens of it than
+    training did, by the number of them. This is the door that people and their tools use."""
+    counted = asyncio.run(_chat_counts(client, model, voice))
+    ours = [len(voice.prompt(messages)) for messages in PROBES]
+    if counted != ours:
+        raise OtherBytes(
+            f"{model}: asked through /v1/chat/completions the server shows the model {counted} tokens where training "
+            f"would have shown {ours}; it renders conversations with another template than the file's own"
+        )
+
+
+async def _chat_counts(client: Client, model: str, voice: Voice) -> list[object]:
+    async with client.session() as session:
+        replies = [await session.post(*Line(model, voice, "chat").asking(messages, 1)) for messages in PROBES]
+    return [(reply.get("usage") or {}).get("prompt_tokens") for reply in replies]
 
 
 def compared(asked: Canary, answers: Sequence[Answer], subject: Subject) -> Served:

@@ -1,11 +1,14 @@
-"""llama-cpp-python's OpenAI-compatible server with a tokenizer of ours, and how one is started and stopped.
+"""llama-cpp-python's OpenAI-compatible server with two things put right, and how one is started and stopped.
 
     python -m bluebook.releases.deployment_server --config_file FILE
 
-is `python -m llama_cpp.server --config_file FILE` for a base whose way of cutting text llama.cpp does not know: prompts
-are turned into tokens by the tokenizer that `hf_pretrained_model_name_or_path` names, as in training. The server's own
-class for that puts a replacement character wherever a token ends in the middle of a letter; here every token gives its
-bytes.
+is `python -m llama_cpp.server --config_file FILE`, but
+
+- where the configuration names a tokenizer (`hf_pretrained_model_name_or_path`, for a base whose way of cutting text
+  llama.cpp does not know), prompts are turned into tokens as in training, and each token written gives its bytes. The
+  server's own class puts a replacement character wherever a token ends in the middle of a letter;
+- a request that it does not understand (token ids for a prompt, say) gets the status 422. The server's own answer is
+  500, which a client takes for a fault that passes, and tries again.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ import msgspec
 from bluebook.errors import BluebookError
 
 HOST = "127.0.0.1"
-PLAIN, OURS = "llama_cpp.server", "bluebook.releases.deployment_server"
+MODULE = "bluebook.releases.deployment_server"
+TOKENIZER = "tokenizer.json"
 _UP = re.compile(r"Uvicorn running on")
 
 
@@ -42,14 +46,9 @@ class Serving(msgspec.Struct, kw_only=True, frozen=True):
     verbose: bool = False
 
 
-def module(serving: Serving) -> str:
-    """The module that serves this model."""
-    return PLAIN if serving.hf_pretrained_model_name_or_path is None else OURS
-
-
-def command(serving: Serving, config: Path) -> list[str]:
+def command(config: Path) -> list[str]:
     """How a person starts the server that `config` describes."""
-    return ["python", "-m", module(serving), "--config_file", config.as_posix()]
+    return ["python", "-m", MODULE, "--config_file", config.as_posix()]
 
 
 def configuration(serving: Serving, port: int) -> bytes:
@@ -70,7 +69,7 @@ def running(serving: Serving) -> Iterator[str]:
         port = _free_port()
         config.write_bytes(configuration(serving, port))
         process = subprocess.Popen(
-            [sys.executable, "-m", module(serving), "--config_file", str(config)],
+            [sys.executable, "-m", MODULE, "--config_file", str(config)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -111,40 +110,39 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _own_tokenizer() -> Any:
+def own_tokenizer() -> Any:
     """The class that stands in for the server's own way to use a transformers tokenizer."""
     from llama_cpp.llama_tokenizer import BaseLlamaTokenizer
+    from tokenizers import Tokenizer
 
-    from bluebook.models import load_tokenizer
-
-    class Tokenizer(BaseLlamaTokenizer):  # type: ignore[misc]
-        def __init__(self, folder: Path) -> None:
-            self.ours = load_tokenizer(folder)
+    class OwnTokenizer(BaseLlamaTokenizer):  # type: ignore[misc]
+        def __init__(self, ours: Tokenizer) -> None:
+            self.ours = ours
             letters = _bytes_of_letters()
-            special = set(self.ours.all_special_ids)
+            added = ours.get_added_tokens_decoder()
+            self.controls = {number for number, token in added.items() if token.special}
             self.pieces = {
-                number: (
-                    token.encode() if number in special else bytes(letters[letter] for letter in token),
-                    number in special,
-                )
-                for token, number in self.ours.get_vocab().items()
+                number: token.encode() if number in added else bytes(letters[letter] for letter in token)
+                for token, number in ours.get_vocab(with_added_tokens=True).items()
             }
 
         @classmethod
-        def from_pretrained(cls, folder: str) -> Tokenizer:
-            return cls(Path(folder))
+        def from_pretrained(cls, folder: str) -> OwnTokenizer:
+            return cls(Tokenizer.from_file(str(Path(folder) / TOKENIZER)))
 
         def tokenize(self, text: bytes, add_bos: bool = True, special: bool = True) -> list[int]:
-            ids: list[int] = self.ours.encode(text.decode("utf-8", errors="ignore"), add_special_tokens=False)
+            ids: list[int] = self.ours.encode(
+                text.decode("utf-8", errors="ignore"), add_special_tokens=False
+            ).ids
             return ids
 
         def detokenize(
             self, tokens: list[int], prev_tokens: list[int] | None = None, special: bool = False
         ) -> bytes:
-            found = (self.pieces.get(token, (b"", True)) for token in tokens)
-            return b"".join(piece for piece, control in found if special or not control)
+            shown = (token for token in tokens if special or token not in self.controls)
+            return b"".join(self.pieces.get(token, b"") for token in shown)
 
-    return Tokenizer
+    return OwnTokenizer
 
 
 def _bytes_of_letters() -> dict[str, int]:
@@ -156,11 +154,26 @@ def _bytes_of_letters() -> dict[str, int]:
     return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(others)}
 
 
+def _refuse_as_others_do(handler: Any) -> None:
+    """Make the server's class that words errors give 422 for a request that it does not understand."""
+    from fastapi.exceptions import RequestValidationError
+
+    worded = handler.error_message_wrapper
+
+    def wrapper(self: Any, error: Exception, body: Any = None) -> Any:
+        status, response = worded(self, error, body)
+        return 422 if isinstance(error, RequestValidationError) else status, response
+
+    handler.error_message_wrapper = wrapper
+
+
 def main() -> None:
     from llama_cpp import llama_tokenizer
+    from llama_cpp.server import errors
     from llama_cpp.server.__main__ import main as serve
 
-    llama_tokenizer.LlamaHFTokenizer = _own_tokenizer()
+    llama_tokenizer.LlamaHFTokenizer = own_tokenizer()
+    _refuse_as_others_do(errors.RouteErrorHandler)
     serve()
 
 
