@@ -86,6 +86,8 @@ def _definition(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
             f"the base's tokenizer is {what}, and only byte-level BPE (Qwen 2 and 3, Llama 3, the embedded base) is "
             "converted here; merge the adapter and use llama.cpp's own convert_hf_to_gguf.py for it"
         )
+    if not whole["model"]["merges"]:
+        raise BluebookError("the base's tokenizer has no merges, and llama.cpp loads none without")
     normalizer = whole["normalizer"]
     if normalizer is not None and normalizer["type"] != "NFC":
         raise BluebookError(
