@@ -96,9 +96,9 @@ def asked_here(base: Path, adapter: Path, asked: list[ExamItem]) -> list[Answer]
     return sorted(found, key=lambda answer: answer.item)
 
 
-def project(root: Path, method: str = "full", count: int = 40) -> Path:
+def project(root: Path, method: str = "full", source: str = "embedded", count: int = 40) -> Path:
     """A repository whose adapter was trained, asked and graded at its one commit."""
-    base, adapter = base_and_adapter(root, method)
+    base, adapter = base_and_adapter(root, method, source)
     asked = items(count)
     answers = asked_here(base, adapter, asked)
     write_jsonl(root / "data/exams/prefix/holdout.jsonl", asked)
