@@ -6,6 +6,7 @@ import math
 import subprocess
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import msgspec
 import torch
@@ -18,7 +19,7 @@ from bluebook.families import encode_row, family_named
 from bluebook.models import base_manifest, load_tokenizer
 from bluebook.params import BaseParams, EmbeddedParams, ExamParams, LoraParams
 from bluebook.records import Answer, DatasetRow, ExamItem, Example, Message, TokenCount, write_jsonl
-from bluebook.training.base import build
+from bluebook.training.base import WORDS, build
 from bluebook.training.train import train
 from tests.toy import Prefix
 from tests.training.conftest import LOCAL, SETTINGS
@@ -42,14 +43,15 @@ def spoken(count: int) -> list[Example]:
     return list(found.values())
 
 
-def base_and_adapter(root: Path, method: str = "full", source: str = "embedded") -> tuple[Path, Path]:
-    """`models/base` and `models/adapters/prefix`: really built, really trained, far from perfect."""
+def base_and_adapter(root: Path, method: str = "full", words: str = WORDS) -> tuple[Path, Path]:
+    """`models/base`, whose tokenizer cuts text into `words`, and `models/adapters/prefix`: really built and trained."""
     torch.set_num_threads(1)
     base, adapter = root / "models/base", root / "models/adapters/prefix"
     examples = spoken(400)
-    settings = BaseParams(source=source, revision=None, family="auto", embedded=EMBEDDED)
+    settings = BaseParams(source="embedded", revision=None, family="auto", embedded=EMBEDDED)
     base.mkdir(parents=True)
-    build(settings, examples, base, seed=3, local=LOCAL)
+    with patch("bluebook.training.base.WORDS", words):
+        build(settings, examples, base, seed=3, local=LOCAL)
     tokenizer, family = load_tokenizer(base), family_named(base_manifest(base).family)
 
     def row(example: Example) -> DatasetRow:
@@ -96,9 +98,9 @@ def asked_here(base: Path, adapter: Path, asked: list[ExamItem]) -> list[Answer]
     return sorted(found, key=lambda answer: answer.item)
 
 
-def project(root: Path, method: str = "full", source: str = "embedded", count: int = 40) -> Path:
+def project(root: Path, method: str = "full", words: str = WORDS, count: int = 40) -> Path:
     """A repository whose adapter was trained, asked and graded at its one commit."""
-    base, adapter = base_and_adapter(root, method, source)
+    base, adapter = base_and_adapter(root, method, words)
     asked = items(count)
     answers = asked_here(base, adapter, asked)
     write_jsonl(root / "data/exams/prefix/holdout.jsonl", asked)
