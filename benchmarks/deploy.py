@@ -30,6 +30,7 @@ from bluebook.families import encode_prompt, render_prompt
 from bluebook.generation import batches, content, greedy
 from bluebook.params import Local
 from bluebook.records import Answer, ExamItem
+from bluebook.releases.deployment_server import FLOAT32
 from bluebook.releases.deployment_weights import merged
 from bluebook.releases.gguf_file import tensor_types
 from bluebook.releases.gguf_quantising import QUANTISATIONS, quantise
@@ -51,7 +52,7 @@ def by_transformers(candidate: Candidate, prompts: Sequence[list[int]], limit: i
 def by_llama(file: Path, prompts: Sequence[list[int] | bytes], limit: int, context: int) -> list[list[int]]:
     """What llama.cpp writes after each prompt: ids, or text that it cuts by itself."""
     found = []
-    with closing(Llama(str(file), n_ctx=context, verbose=False)) as whole:
+    with closing(Llama(str(file), n_ctx=context, type_k=FLOAT32, type_v=FLOAT32, verbose=False)) as whole:
         for prompt in prompts:
             ids = whole.tokenize(prompt, add_bos=False, special=True) if isinstance(prompt, bytes) else prompt
             written: list[int] = []

@@ -52,6 +52,7 @@ Target = Literal["ollama", "gguf"]
 WHOLE = "F16"  # the kind that all others are made from
 KINDS = (WHOLE, "Q8_0", "Q6_K", "Q4_K_M")
 OLLAMA = "http://127.0.0.1:11434"
+CONTEXT = 8192  # tokens that are served at most: what some models could hold fills a card
 PORT = 8000  # of the server that a person starts
 REGISTRY = Path("deployments/registry.json")
 
@@ -248,7 +249,7 @@ def _read(root: Path, subject: Subject, exam: ExamParams) -> Source:
         digest=digest,
         tokenizer=load_tokenizer(base),
         family=family_named(base_manifest(base).family),
-        context=config.max_position_embeddings,
+        context=min(config.max_position_embeddings, CONTEXT),
         system=system_text(read_jsonl(_there(root / "data/datasets" / name / "train.jsonl"), DatasetRow)),
         asked=asked,
     )

@@ -30,6 +30,7 @@ import msgspec
 from bluebook.errors import BluebookError
 
 HOST = "127.0.0.1"
+FLOAT32 = 0  # ggml's number for the type
 MODULE = "bluebook.releases.deployment_server"
 TOKENIZER = "tokenizer.json"
 _UP = re.compile(r"Uvicorn running on")
@@ -42,6 +43,10 @@ class Serving(msgspec.Struct, kw_only=True, frozen=True):
     model_alias: str
     n_ctx: int
     logits_all: bool = False  # else it keeps those of the whole context
+    # What was read is held in 32 bits. In 16, its default, three of 128 answers took another way at a near tie.
+    type_k: int = FLOAT32
+    type_v: int = FLOAT32
+    last_n_tokens_size: int = 0  # else it holds a word that was said against the model, which no exam does
     hf_pretrained_model_name_or_path: str | None = None  # where llama.cpp cannot tokenise by itself
     verbose: bool = False
 
