@@ -2,22 +2,25 @@
 
 python benchmarks/deploy.py [SUBJECT] [--items 40]
 
-The holdout items are asked free. `same` answers are letter for letter those of transformers in 32 bits; `first other
-token` is the middle one of the places where the others part. The last row lets llama.cpp cut the prompts by itself: it
-is what a server shows the model that is not given the tokenizer. Needs llama-cpp-python (the extra `deploy`).
+The holdout items are asked free. `same` answers are letter for letter those of transformers in 32 bits; `other token`
+is the middle one of the places where the others part, and `gap` the most by which transformers preferred its own token
+there, in logits: next to nothing is a tie that 16 bits broke the other way. The last row lets llama.cpp cut the prompts
+by itself, as a server does that is not given the tokenizer. Needs llama-cpp-python (the extra `deploy`).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from llama_cpp import Llama
 
 from bluebook import params, subjects
@@ -27,7 +30,7 @@ from bluebook.exams.inprocess import Candidate, load_candidate
 from bluebook.exams.items import read_items, select
 from bluebook.exams.mastery import totals
 from bluebook.families import encode_prompt, render_prompt
-from bluebook.generation import batches, content, greedy
+from bluebook.generation import batches, content, forward, greedy
 from bluebook.params import Local
 from bluebook.records import Answer, ExamItem
 from bluebook.releases.deployment_server import FLOAT32
@@ -81,17 +84,30 @@ def score(
     return totals([grade(item, answer, subject) for item, answer in zip(items, answers, strict=True)])
 
 
-def parted(ours: Sequence[list[int]], theirs: Sequence[list[int]]) -> tuple[int, float]:
-    """How many rows are the same, and the middle one of the places where the others part."""
-    places = [
-        next(
-            (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-            min(len(one), len(other)),
-        )
-        for one, other in zip(ours, theirs, strict=True)
-        if one != other
-    ]
-    return len(ours) - len(places), statistics.median(places) if places else float("nan")
+class Parting(NamedTuple):
+    """How many answers are the same; of the others, the middle one of the places where they part, and the most by which
+    transformers preferred its own token there, in logits."""
+
+    same: int
+    place: float
+    gap: float
+
+
+def parting(
+    candidate: Candidate, prompts: Sequence[list[int]], ours: Sequence[list[int]], theirs: Sequence[list[int]]
+) -> Parting:
+    places, gaps = [], []
+    for prompt, one, other in zip(prompts, ours, theirs, strict=True):
+        if one == other:
+            continue
+        at = next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+        ids = torch.tensor([prompt + one[:at]])
+        logits = forward(candidate.model, ids, torch.ones_like(ids), logits_to_keep=1).logits[0, -1]
+        places.append(at)
+        gaps.append(float(logits[one[at]] - logits[other[at]]))
+    if not places:
+        return Parting(len(ours), math.nan, 0.0)
+    return Parting(len(ours) - len(places), statistics.median(places), max(gaps))
 
 
 def main(name: str, count: int) -> None:
@@ -107,18 +123,19 @@ def main(name: str, count: int) -> None:
     limit = min(exam.max_new_tokens, candidate.context - max(map(len, prompts)))
     started = time.perf_counter()
     ours = by_transformers(candidate, prompts, limit)
-    line = "{:16} {:>7} {:>11} {:>18} {:>7} {:>7} {:>6}  {}"
+    line = "{:16} {:>7} {:>9} {:>12} {:>9} {:>7} {:>7} {:>6}  {}"
     print(f"{name}: {len(items)} holdout items, asked free, at most {limit} tokens")
-    print(line.format("", "MB", "same", "first other token", "score", "valid", "s", "held in"))
+    print(line.format("", "MB", "same", "other token", "gap", "score", "valid", "s", "held in"))
 
     def tell(what: str, rows: Sequence[list[int]], file: Path | None, seconds: float) -> None:
-        same, place = parted(ours, rows)
+        where = parting(candidate, prompts, ours, rows)
         found = score(subject, items, candidate, rows)
         held = "" if file is None else ", ".join(f"{n} {kind}" for kind, n in tensor_types(file).items())
         size = "" if file is None else f"{file.stat().st_size / 1e6:.1f}"
         shares = f"{found.score:.3f}", f"{found.valid_rate:.3f}", f"{seconds:.1f}"
-        where = "" if same == len(rows) else f"{place:.0f}"
-        print(line.format(what, size, f"{same}/{len(rows)}", where, *shares, held), flush=True)
+        same, apart = f"{where.same}/{len(rows)}", where.same < len(rows)
+        place, gap = (f"{where.place:.0f}", f"{where.gap:.4f}") if apart else ("", "")
+        print(line.format(what, size, same, place, gap, *shares, held), flush=True)
 
     tell("transformers", ours, None, time.perf_counter() - started)
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from bluebook.cli_input import Json, SubjectName, load_subject
 from bluebook.errors import BluebookError
 
 if TYPE_CHECKING:
-    from bluebook.releases.deployment import Deployment
+    from bluebook.releases.deployment_record import Deployment
 
 
 def deploy(

@@ -16,7 +16,6 @@ from bluebook.exams.grade import grade_exam
 from bluebook.exams.mastery import wilson
 from bluebook.records import Answer, ExamItem
 from bluebook.releases import deployment
-from bluebook.releases.deployment import Deployment, Examined, Tokens, registry
 from bluebook.releases.deployment_canary import (
     ITEMS,
     Canary,
@@ -27,7 +26,9 @@ from bluebook.releases.deployment_canary import (
     graded,
     require_same_chat,
 )
+from bluebook.releases.deployment_record import Deployment, Examined, Tokens, registry
 from bluebook.releases.deployment_server import Serving, command, configuration
+from bluebook.releases.deployment_source import commit_of, require_answers_of
 from tests.exams.conftest import exam, written
 from tests.exams.servers import serving, voice
 from tests.releases.deploying import EXAM
@@ -152,18 +153,18 @@ def test_without_the_binding_it_says_how_to_get_it(tmp_path: Path, monkeypatch: 
 def test_answers_of_another_adapter_are_refused(tmp_path: Path) -> None:
     answers = tmp_path / "prefix.jsonl"
     with pytest.raises(DataError, match="dvc repro"):
-        deployment._require_answers_of("abc", answers, "prefix")
+        require_answers_of("abc", answers, "prefix")
     answers.write_text("")
     write_json(tmp_path / "prefix.jsonl.artifact.json", {"inputs": {"models/adapters/prefix": "abc"}})
-    deployment._require_answers_of("abc", answers, "prefix")
+    require_answers_of("abc", answers, "prefix")
     with pytest.raises(DataError, match="not graded yet"):
-        deployment._require_answers_of("abd", answers, "prefix")
+        require_answers_of("abd", answers, "prefix")
 
 
 def test_a_folder_without_a_commit_has_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(BluebookError, match="commit first"):
-        deployment._commit(tmp_path)
+        commit_of(tmp_path)
 
 
 def test_ollamas_own_variable_says_where_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,3 +174,16 @@ def test_ollamas_own_variable_says_where_it_listens(monkeypatch: pytest.MonkeyPa
     assert deployment._ollama_address() == "http://127.0.0.1:11500"
     monkeypatch.setenv("OLLAMA_HOST", "https://models.example")
     assert deployment._ollama_address() == "https://models.example"
+
+
+def test_two_deployments_of_one_subject_at_once_are_refused(tmp_path: Path) -> None:
+    with deployment._alone(tmp_path / "toy"):
+        with (
+            pytest.raises(BluebookError, match="another `bluebook deploy`"),
+            deployment._alone(tmp_path / "toy"),
+        ):
+            pass
+        with deployment._alone(tmp_path / "other"):
+            pass
+    with deployment._alone(tmp_path / "toy"):
+        pass

@@ -96,7 +96,7 @@ def test_go_itself_writes_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_modelfile_says_what_the_exam_did(name: str) -> None:
     family = family_named(name)
-    written = modelfile("m.gguf", family, context=1280, system=None)
+    written = modelfile("./m.gguf", family, context=1280, system=None)
     assert dict(read_modelfile(written)) == {
         "FROM": "./m.gguf",
         "TEMPLATE": go_template(family),
@@ -109,14 +109,14 @@ def test_a_modelfile_says_what_the_exam_did(name: str) -> None:
 
 def test_the_system_text_of_training_is_the_models() -> None:
     text = 'You are "Ada".\n\nAnswer  briefly. '
-    written = modelfile("m.gguf", family_named("qwen"), context=8, system=text)
+    written = modelfile("./m.gguf", family_named("qwen"), context=8, system=text)
     assert dict(read_modelfile(written))["SYSTEM"] == text
 
 
 @pytest.mark.parametrize("text", ['say """', 'say "', "a\u00a0b", "a\x00b", "a\u200bb"])
 def test_a_system_text_that_ollama_would_change_is_refused(text: str) -> None:
     with pytest.raises(BluebookError, match="Modelfile cannot hold"):
-        modelfile("m.gguf", family_named("qwen"), context=8, system=text)
+        modelfile("./m.gguf", family_named("qwen"), context=8, system=text)
 
 
 def row(system: str | None) -> DatasetRow:

@@ -24,10 +24,11 @@ from bluebook.exams.engine import Asked
 from bluebook.exams.server import Server
 from bluebook.families import family_named
 from bluebook.models import load_base, load_tokenizer
-from bluebook.releases import deployment
 from bluebook.releases.deployment import KINDS, deploy
+from bluebook.releases.deployment_record import REGISTRY
 from bluebook.releases.deployment_server import Serving, running
 from bluebook.releases.deployment_weights import MERGING
+from bluebook.releases.gguf_file import tensor_types
 from bluebook.releases.gguf_vocabulary import _QWEN2
 from bluebook.releases.gguf_writing import Label, write_gguf
 from bluebook.steps import Step
@@ -68,8 +69,8 @@ def test_a_killed_deployment_leaves_nothing_taken_for_whole_and_goes_on(root: Pa
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for whole in folder.glob("[!.]*.gguf"):
-            deployment.tensor_types(whole)
-        assert not (root / deployment.REGISTRY).exists()
+            tensor_types(whole)
+        assert not (root / REGISTRY).exists()
 
 
 def test_every_kind_of_file_serves_as_it_was_graded(root: Path) -> None:
@@ -84,7 +85,7 @@ def test_every_kind_of_file_serves_as_it_was_graded(root: Path) -> None:
     folder = root / "deployments/prefix"
     assert {file.name for file in folder.glob(".*.tmp")} == set()
     assert made.endpoint == made.files[-1].served
-    entry = msgspec.json.decode((root / deployment.REGISTRY).read_bytes())["models"][made.model]
+    entry = msgspec.json.decode((root / REGISTRY).read_bytes())["models"][made.model]
     assert entry["metadata"]["baseModel"] == "embedded" and entry["metadata"]["trainingMethod"] == "full"
     told = subprocess.run(
         ["git", "show", "-s", "--format=%cI"], cwd=root, capture_output=True, text=True, check=True
@@ -107,7 +108,7 @@ def test_the_configuration_that_it_leaves_serves(root: Path) -> None:
     deploy(Path(), Prefix(), EXAM, "gguf", "Q8_0")
     config = msgspec.json.decode((root / "deployments/prefix/server.json").read_bytes())
     one = msgspec.convert(config["models"][0], Serving)
-    assert one.hf_pretrained_model_name_or_path == "deployments/prefix/tokenizer"
+    assert str(one.hf_pretrained_model_name_or_path).startswith("deployments/prefix/prefix-")
     voice = load_voice(root / "models/base")
     with running(one) as url:
         server = Server(Client(url, seconds=60), one.model_alias, voice, max_new_tokens=32, at_once=1)
@@ -119,7 +120,7 @@ def test_the_configuration_that_it_leaves_serves(root: Path) -> None:
 def test_a_model_that_is_not_the_graded_one_is_not_deployed(root: Path) -> None:
     """The base in the adapter's place, with every paper in order."""
     deploy(Path(), Prefix(), EXAM, "gguf", "Q8_0")
-    (root / deployment.REGISTRY).unlink()
+    (root / REGISTRY).unlink()
     folder, base = root / "deployments/prefix", root / "models/base"
     file = next(folder.glob("*-Q8_0.gguf"))
     write_gguf(
@@ -130,15 +131,15 @@ def test_a_model_that_is_not_the_graded_one_is_not_deployed(root: Path) -> None:
     write_json(sidecar_path(file), {**paper, "sha256": sha256(file)})
     with pytest.raises(BluebookError, match=r"not deployed: served as Q8_0 .* Take --quantisation F16"):
         deploy(Path(), Prefix(), EXAM, "gguf", "Q8_0")
-    assert not (root / deployment.REGISTRY).exists()
+    assert not (root / REGISTRY).exists()
     file.unlink()
 
 
 def stand_in(folder: Path, code: int = 0) -> None:
-    """An `ollama` that notes what it was asked and in which folder."""
+    """An `ollama` that notes what it was asked, and keeps the Modelfile."""
     program = folder / "ollama"
     program.write_text(
-        f'#!/bin/sh\npwd > "{folder}/told"\necho "$@" >> "{folder}/told"\necho no room >&2\nexit {code}\n'
+        f'#!/bin/sh\necho "$@" >> "{folder}/told"\ncp "$4" "{folder}/Modelfile"\necho no room >&2\nexit {code}\n'
     )
     program.chmod(0o755)
 
@@ -170,9 +171,8 @@ def test_ollama_is_given_the_modelfile_and_asked_the_canary(
         monkeypatch.setenv("OLLAMA_HOST", url.removeprefix("http://"))
         found = deploy(Path(), Prefix(), EXAM, "ollama", "Q8_0")
     assert found.provider == "ollama" and found.endpoint == made.endpoint
-    assert (tmp_path / "told").read_text().split() == [
-        str(folder.resolve()), "create", made.model, "-f", "Modelfile",
-    ]  # fmt: skip
+    assert (tmp_path / "told").read_text().split()[:3] == ["create", made.model, "-f"]
+    assert dict(read_modelfile((tmp_path / "Modelfile").read_text()))["FROM"] == str(file.resolve())
     stand_in(tmp_path, code=1)
     with pytest.raises(BluebookError, match=r"`ollama create .*` failed: no room"):
         deploy(Path(), Prefix(), EXAM, "ollama", "Q8_0")

@@ -2,119 +2,51 @@
 
 Everything lies in `deployments/S/`. Each file appears whole or not at all, is kept with what it was made from, and is
 taken from there the next time. A model is called deployed, and enters `deployments/registry.json`, when a canary exam
-was asked of the endpoint that serves it and its score lies within the interval of the graded one.
+was asked of the endpoint that serves it and its score lies within the interval of the graded one; until then nothing
+of an earlier deployment is replaced.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
-from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from bluebook.artifacts import atomic_folder, atomic_writer, sha256, sidecar_path, write_json
-from bluebook.errors import BluebookError, DataError
+from bluebook.errors import BluebookError
 from bluebook.exams.client import Client
 from bluebook.exams.doors import load_voice
 from bluebook.exams.engine import Asked
-from bluebook.exams.items import read_items
 from bluebook.exams.server import Server
-from bluebook.families import Family, encode_prompt, family_named, render_prompt
-from bluebook.models import (
-    ADAPTER_MANIFEST,
-    AdapterManifest,
-    BaseManifest,
-    base_manifest,
-    load_tokenizer,
-    read_manifest,
-)
+from bluebook.families import encode_prompt, render_prompt
 from bluebook.params import ExamParams
-from bluebook.records import Answer, DatasetRow, Grade, read_jsonl
-from bluebook.releases.deployment_canary import Canary, Graded, Served, canary, graded, require_same_chat, sit
+from bluebook.releases.deployment_canary import Graded, Served, graded, require_same_chat, sit
+from bluebook.releases.deployment_record import FOLDER, Deployment, Examined, Tokens, register
 from bluebook.releases.deployment_server import TOKENIZER, Serving, command, configuration, running
+from bluebook.releases.deployment_source import Source, read_source
 from bluebook.releases.deployment_weights import merged
 from bluebook.releases.gguf_file import tensor_types
 from bluebook.releases.gguf_quantising import INSTALL, QUANTISATIONS, can_quantise, has_binding, quantise
-from bluebook.releases.gguf_vocabulary import vocabulary
 from bluebook.releases.gguf_writing import Label, write_gguf
-from bluebook.releases.modelfile import modelfile, system_text
-from bluebook.steps import step
+from bluebook.releases.modelfile import modelfile
+from bluebook.steps import Step, step
 from bluebook.subjects.subject import Subject
 
 Target = Literal["ollama", "gguf"]
 WHOLE = "F16"  # the kind that all others are made from
 KINDS = (WHOLE, "Q8_0", "Q6_K", "Q4_K_M")
 OLLAMA = "http://127.0.0.1:11434"
-CONTEXT = 8192  # tokens that are served at most: what some models could hold fills a card
 PORT = 8000  # of the server that a person starts
-REGISTRY = Path("deployments/registry.json")
-
-
-class Tokens(msgspec.Struct, kw_only=True, frozen=True):
-    """Of how many exam prompts llama.cpp's own tokenizer makes the tokens of training."""
-
-    prompts: int
-    same: int
-
-
-class Examined(msgspec.Struct, kw_only=True, frozen=True):
-    """One file, what it holds its tensors in, and how it served."""
-
-    kind: str
-    file: str
-    sha256: str
-    bytes: int
-    tensors: dict[str, int]
-    served: Served
-
-
-class Deployment(msgspec.Struct, kw_only=True, frozen=True):
-    """`deployment.json`: what is served, how it was examined, and what it came from."""
-
-    subject: str
-    provider: str
-    model: str
-    quantisation: str
-    method: str
-    constructs: list[str]
-    base: str
-    base_revision: str | None
-    adapter: str
-    date: str  # of the commit
-    commit: str
-    context: int
-    graded: Graded
-    tokens: Tokens
-    files: list[Examined]
-    endpoint: Served
-    start: list[str]
-
-
-class Source(NamedTuple):
-    """What is deployed: the folders of one subject, read."""
-
-    subject: Subject
-    exam: ExamParams
-    base: Path
-    adapter: Path
-    manifest: AdapterManifest
-    digest: str
-    tokenizer: PreTrainedTokenizerBase
-    family: Family
-    context: int
-    system: str | None
-    asked: Canary
-
-    @property
-    def label(self) -> str:
-        return f"{self.subject.name}-{self.digest[:12]}"
+PACKAGES = ("bluebook", "gguf", "llama-cpp-python", "peft", "torch", "transformers")
 
 
 def deploy(root: Path, subject: Subject, exam: ExamParams, target: Target, kind: str) -> Deployment:
@@ -124,83 +56,37 @@ def deploy(root: Path, subject: Subject, exam: ExamParams, target: Target, kind:
     score lies outside the graded score's interval.
     """
     _require_tools(target)
-    commit, date = _commit(root)
-    source = _read(root, subject, exam)
-    folder = root / "deployments" / subject.name
-    _require_own_tokenizer(source, target)
-    files = _build(source, folder)
-    tokens = _compare_tokens(files[WHOLE], source)
-    serving = _serving(source, files[kind], folder, tokens)
-    with step("10.4", "Write the Modelfile and the server's configuration"):
-        _write_text(folder / "Modelfile", _modelfile(source, files[kind]).encode())
-        _write_text(folder / "server.json", configuration(serving, PORT))
-    examined = [
-        _examine(source, files[name], name, msgspec.structs.replace(serving, model=str(files[name])))
-        for name in KINDS
-    ]
-    endpoint = next(found.served for found in examined if found.kind == kind)
-    if target == "ollama":
-        endpoint = _into_ollama(source, folder, kind, tokens)
-    before = graded(source.asked)
-    if not endpoint.within:
-        raise BluebookError(_outside(subject.name, kind, endpoint, before, examined))
-    made = Deployment(
-        subject=subject.name,
-        provider="ollama" if target == "ollama" else "llama.cpp",
-        model=_model_name(source, kind),
-        quantisation=kind,
-        method=source.manifest.method,
-        constructs=sorted({name for item in source.asked.items for name in item.constructs}),
-        base=_base_name(source.manifest.base),
-        base_revision=source.manifest.base.revision or source.manifest.base.weights_sha256,
-        adapter=source.digest,
-        date=date,
-        commit=commit,
-        context=source.context,
-        graded=before,
-        tokens=tokens,
-        files=examined,
-        endpoint=endpoint,
-        start=["ollama", "run", _model_name(source, kind)]
-        if target == "ollama"
-        else command(folder / "server.json"),
-    )
-    with step("10.7", f"Register {made.model}"):
-        write_json(folder / "deployment.json", made)
-        write_json(root / REGISTRY, registry(root))
+    source = read_source(root, subject, exam)
+    if target == "ollama" and source.own_cut:
+        raise BluebookError(
+            "Ollama cannot cut text as this base's tokenizer does: llama.cpp knows the ways of a few models by name, "
+            "and the model would be shown other tokens than in training. Deploy with --to gguf, whose server is given "
+            "the tokenizer, or start from a base of the Qwen 2, Qwen 3 or Llama 3 family"
+        )
+    folder = root / FOLDER / subject.name
+    with _alone(folder):
+        files = _build(source, folder)
+        tokens = _compare_tokens(files[WHOLE], source)
+        serving = _serving(source, folder, tokens)
+        examined = [_examine(source, kind_, file, serving) for kind_, file in files.items()]
+        endpoint = next(found.served for found in examined if found.kind == kind)
+        if target == "ollama":
+            endpoint = _into_ollama(source, files[kind], kind, tokens)
+        _require_within(source, kind, endpoint, examined)
+        made = _deployment(
+            source,
+            target=target,
+            kind=kind,
+            folder=folder,
+            tokens=tokens,
+            examined=examined,
+            endpoint=endpoint,
+        )
+        with step("10.6", f"Register {made.model}"):
+            _write(folder / "Modelfile", _modelfile(source, f"./{files[kind].name}"))
+            _write(folder / "server.json", configuration(serving(files[kind]), PORT))
+            register(root, made)
     return made
-
-
-def registry(root: Path) -> dict[str, Any]:
-    """Every deployment of this repository, as people know it from Ollama's role registries: one entry a model.
-
-    It is made of the `deployment.json` files, so two deployments at once lose nothing of each other.
-    """
-    models = {}
-    for file in sorted((root / "deployments").glob("*/deployment.json")):
-        made = msgspec.json.decode(file.read_bytes(), type=Deployment)
-        models[made.model] = {
-            "provider": made.provider,
-            "model": made.model,
-            "description": f"{made.subject}, {made.method} on {made.base}",
-            "options": {"contextWindow": made.context, "temperature": 0, "repeatPenalty": 1},
-            "metadata": {
-                "trainingMethod": made.method,
-                "constructs": made.constructs,
-                "baseModel": made.base,
-                "baseRevision": made.base_revision,
-                "fineTunedAt": made.date,
-                "commit": made.commit,
-                "adapter": made.adapter,
-                "quantisation": made.quantisation,
-                "score": made.endpoint.score,
-                "gradedScore": made.graded.score,
-                "gradedInterval": [made.graded.low, made.graded.high],
-                "items": made.graded.n,
-                "exam": f"{made.graded.exam} {made.graded.version}",
-            },
-        }
-    return {"models": models}
 
 
 def _require_tools(target: Target) -> None:
@@ -214,161 +100,114 @@ def _require_tools(target: Target) -> None:
         )
 
 
-def _commit(root: Path) -> tuple[str, str]:
-    """Id and date of the commit that is checked out."""
-    done = subprocess.run(
-        ["git", "show", "--no-patch", "--format=%H %cI", "HEAD"],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise BluebookError("what is deployed is dated by its commit, and here is none; commit first")
-    found, date = done.stdout.split()
-    return found, date
-
-
-def _read(root: Path, subject: Subject, exam: ExamParams) -> Source:
-    name = subject.name
-    base, adapter = root / "models/base", root / "models/adapters" / name
-    manifest: AdapterManifest = read_manifest(adapter, ADAPTER_MANIFEST, AdapterManifest)
-    digest = sha256(adapter)
-    answers = root / "data/answers" / f"{name}.jsonl"
-    _require_answers_of(digest, answers, name)
-    items = read_items(root / "data/exams" / name, root / "data/holdout" / f"{name}.jsonl", exam.max_items)
-    asked = canary(
-        items,
-        list(read_jsonl(answers, Answer)),
-        list(read_jsonl(_there(root / "data/grades" / f"{name}.jsonl"), Grade)),
-    )
-    config = AutoConfig.from_pretrained(base, local_files_only=True).get_text_config()
-    return Source(
-        subject=subject,
-        exam=exam,
-        base=base,
-        adapter=adapter,
-        manifest=manifest,
-        digest=digest,
-        tokenizer=load_tokenizer(base),
-        family=family_named(base_manifest(base).family),
-        context=min(config.max_position_embeddings, CONTEXT),
-        system=system_text(read_jsonl(_there(root / "data/datasets" / name / "train.jsonl"), DatasetRow)),
-        asked=asked,
-    )
-
-
-def _there(file: Path) -> Path:
-    if not file.exists():
-        raise DataError(file, None, "not found; run `dvc repro` first")
-    return file
-
-
-def _require_answers_of(digest: str, answers: Path, name: str) -> None:
-    """Raise DataError unless the answers were written by the adapter that is there."""
-    recorded = msgspec.json.decode(_there(sidecar_path(_there(answers))).read_bytes())
-    if recorded["inputs"].get(f"models/adapters/{name}") != digest:
-        raise DataError(
-            answers, None, f"another adapter wrote these answers than the one in models/adapters/{name}, which is not "
-            f"graded yet; run `dvc repro grade@{name}`"
-        )  # fmt: skip
-
-
-def _require_own_tokenizer(source: Source, target: Target) -> None:
-    """Raise BluebookError where Ollama could only serve other tokens than those of training."""
-    words = vocabulary(source.tokenizer, max(source.tokenizer.get_vocab().values()) + 1)
-    if target == "ollama" and not words.exact:
-        raise BluebookError(
-            "Ollama cannot cut text as this base's tokenizer does: llama.cpp knows the ways of a few models by name, "
-            "and the model would be shown other tokens than in training. Deploy with --to gguf, whose server is given "
-            "the tokenizer, or start from a base of the Qwen 2, Qwen 3 or Llama 3 family"
-        )
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Raise BluebookError where another process deploys the same subject."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BluebookError(
+                f"{folder}: another `bluebook deploy` is at work there; wait for it"
+            ) from None
+        yield
 
 
 def _build(source: Source, folder: Path) -> dict[str, Path]:
-    """The files of all kinds; those that are there already, whole and from the same source, stay."""
+    """The files of all kinds; those that are there already, whole and made from the same, stay."""
     files = {kind: folder / f"{source.label}-{kind}.gguf" for kind in KINDS}
     with step("10.1", f"Merge {source.adapter.name} into its base and convert it") as told:
-        made_from = _made_from(source, WHOLE)
-        if _kept(files[WHOLE], made_from):
+        if _kept(source, WHOLE, files[WHOLE]):
             told.note("as before")
         else:
-            label = Label(source.label, source.digest, _base_name(source.manifest.base))
-            model = merged(source.base, source.adapter)
-            write_gguf(model, source.tokenizer, source.family, files[WHOLE], label=label, running=told)
-            _keep(files[WHOLE], made_from)
+            write_gguf(
+                merged(source.base, source.adapter),
+                source.tokenizer,
+                source.family,
+                files[WHOLE],
+                label=Label(source.label, source.digest, source.base_name),
+                running=told,
+            )
+            _keep(source, WHOLE, files[WHOLE])
     with step("10.2", f"Quantise to {', '.join(QUANTISATIONS)}") as told:
         for done, kind in enumerate(QUANTISATIONS, 1):
-            made_from = _made_from(source, kind)
-            if not _kept(files[kind], made_from):
+            if not _kept(source, kind, files[kind]):
                 quantise(files[WHOLE], files[kind], kind)
-                _keep(files[kind], made_from)
+                _keep(source, kind, files[kind])
             told.progress(done, len(QUANTISATIONS))
     return files
 
 
 def _made_from(source: Source, kind: str) -> dict[str, Any]:
-    packages = ("bluebook", "gguf", "torch", "transformers", "peft", "llama-cpp-python")
     return {
         "adapter": source.digest,
         "base": msgspec.to_builtins(source.manifest.base),
         "kind": kind,
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: version(name) for name in PACKAGES},
     }
 
 
-def _kept(file: Path, made_from: dict[str, Any]) -> bool:
+def _kept(source: Source, kind: str, file: Path) -> bool:
     """Whether the file is there, made from the same, and as it was written."""
     sidecar = sidecar_path(file)
     if not file.exists() or not sidecar.exists():
         return False
     recorded = msgspec.json.decode(sidecar.read_bytes())
-    return bool(recorded == {"made_from": made_from, "sha256": sha256(file)})
+    return bool(recorded == {"made_from": _made_from(source, kind), "sha256": sha256(file)})
 
 
-def _keep(file: Path, made_from: dict[str, Any]) -> None:
-    write_json(sidecar_path(file), {"made_from": made_from, "sha256": sha256(file)})
+def _keep(source: Source, kind: str, file: Path) -> None:
+    write_json(sidecar_path(file), {"made_from": _made_from(source, kind), "sha256": sha256(file)})
 
 
 def _compare_tokens(file: Path, source: Source) -> Tokens:
-    """What llama.cpp's own tokenizer makes of the exam's prompts, beside ours."""
+    """What llama.cpp's own tokenizer makes of the canary's prompts, beside ours."""
     from llama_cpp import Llama
 
     with step("10.3", "Compare llama.cpp's tokens with those of training") as told:
-        same, prompts = 0, [Asked(item, "free").messages for item in source.asked.items]
+        prompts = [Asked(item, "free").messages for item in source.asked.items]
+        same = 0
         with closing(Llama(str(file), vocab_only=True, verbose=False)) as theirs:
             for messages in prompts:
                 text = render_prompt(source.family, messages)
                 ours = encode_prompt(source.tokenizer, source.family, messages)
-                same += theirs.tokenize(text.encode(), add_bos=False, special=True) == ours
+                same += int(theirs.tokenize(text.encode(), add_bos=False, special=True) == ours)
         told.note(f"{same} of {len(prompts)} prompts are the same tokens")
     return Tokens(prompts=len(prompts), same=same)
 
 
-def _serving(source: Source, file: Path, folder: Path, tokens: Tokens) -> Serving:
-    """How the file is served; where llama.cpp makes other tokens, with the base's tokenizer, copied beside it."""
+class _Server(msgspec.Struct, frozen=True):
+    """How any file of the source is served: called with one, its configuration."""
+
+    alias: str
+    context: int
+    tokenizer: Path | None
+
+    def __call__(self, file: Path) -> Serving:
+        own = None if self.tokenizer is None else self.tokenizer.as_posix()
+        return Serving(
+            model=file.as_posix(),
+            model_alias=self.alias,
+            n_ctx=self.context,
+            hf_pretrained_model_name_or_path=own,
+        )
+
+
+def _serving(source: Source, folder: Path, tokens: Tokens) -> _Server:
+    """Where llama.cpp makes other tokens, its server is given the base's tokenizer, copied beside the files."""
     own = None
-    if tokens.same < tokens.prompts or not vocabulary(source.tokenizer, _rows(source)).exact:
-        with atomic_folder(folder / "tokenizer") as out:
+    if source.own_cut or tokens.same < tokens.prompts:
+        own = folder / f"{source.label}-tokenizer"
+        with atomic_folder(own) as out:
             shutil.copyfile(source.base / TOKENIZER, out / TOKENIZER)
-        own = (folder / "tokenizer").as_posix()
-    return Serving(
-        model=file.as_posix(),
-        model_alias=source.label,
-        n_ctx=source.context,
-        hf_pretrained_model_name_or_path=own,
-    )
+    return _Server(source.label, source.context, own)
 
 
-def _rows(source: Source) -> int:
-    return max(source.tokenizer.get_vocab().values()) + 1
-
-
-def _modelfile(source: Source, file: Path) -> str:
-    return modelfile(file.name, source.family, context=source.context, system=source.system)
-
-
-def _examine(source: Source, file: Path, kind: str, serving: Serving) -> Examined:
+def _examine(source: Source, kind: str, file: Path, serving: _Server) -> Examined:
     with (
-        step("10.5", f"Ask {len(source.asked.items)} exam items of {file.name}") as told,
-        running(serving) as url,
+        step("10.4", f"Ask {len(source.asked.items)} exam items of {file.name}") as told,
+        running(serving(file)) as url,
     ):
         served = _sit(source, url, source.label, kind, told)
         told.note(f"score {served.score:.3f}, {served.same} answers as graded")
@@ -382,7 +221,7 @@ def _examine(source: Source, file: Path, kind: str, serving: Serving) -> Examine
     )
 
 
-def _sit(source: Source, url: str, model: str, kind: str, told: Any) -> Served:
+def _sit(source: Source, url: str, model: str, kind: str, told: Step) -> Served:
     client, voice = Client(url, seconds=source.exam.max_seconds), load_voice(source.base)
     require_same_chat(client, model, voice)
     engine = Server(
@@ -394,29 +233,36 @@ def _sit(source: Source, url: str, model: str, kind: str, told: Any) -> Served:
         at_once=1,  # llama-cpp-python's server breaks off a request where another comes
     )
     run = f"{source.digest} {kind} {model} {source.exam.max_new_tokens}"
-    kept = Path("logs/deployments") / f"{source.subject.name}-{kind}.jsonl"
+    kept = Path("logs") / FOLDER / f"{source.subject.name}-{kind}.jsonl"
     return sit(engine, source.asked, source.subject, kept=kept, run=run, running=told)
 
 
-def _into_ollama(source: Source, folder: Path, kind: str, tokens: Tokens) -> Served:
-    """Create the model in Ollama and ask it the canary exam there."""
+def _into_ollama(source: Source, file: Path, kind: str, tokens: Tokens) -> Served:
+    """Create the model in Ollama and ask it the canary exam there. One that fails it does not stay."""
     if tokens.same < tokens.prompts:
         raise BluebookError(
             f"llama.cpp makes other tokens of {tokens.prompts - tokens.same} of {tokens.prompts} exam prompts than "
             "training did, so Ollama would too; deploy with --to gguf, whose server is given the tokenizer"
         )
     name = _model_name(source, kind)
-    with step("10.6", f"Create {name} in Ollama and ask it the canary exam") as told:
-        done = subprocess.run(
-            ["ollama", "create", name, "-f", "Modelfile"],
-            cwd=folder, capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            said = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise BluebookError(
-                f"`ollama create {name}` failed: {said or 'it said nothing'}; is `ollama serve` up?"
-            )
-        return _sit(source, _ollama_address(), name, f"{kind}-ollama", told)
+    with step("10.5", f"Create {name} in Ollama and ask it the canary exam") as told:
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "Modelfile"
+            written.write_text(_modelfile(source, str(file.resolve())))
+            _ollama("create", name, "-f", str(written))
+        served = _sit(source, _ollama_address(), name, f"{kind}-ollama", told)
+        if not served.within:
+            _ollama("rm", name)
+    return served
+
+
+def _ollama(*arguments: str) -> None:
+    done = subprocess.run(
+        ["ollama", *arguments], capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode != 0:
+        said = " ".join((done.stderr or done.stdout).split())[-300:] or "it said nothing"
+        raise BluebookError(f"`ollama {' '.join(arguments[:2])}` failed: {said}; is `ollama serve` up?")
 
 
 def _ollama_address() -> str:
@@ -429,19 +275,56 @@ def _model_name(source: Source, kind: str) -> str:
     return f"{source.subject.name}:{source.digest[:12]}-{kind.lower()}"
 
 
-def _base_name(base: BaseManifest) -> str:
-    return "embedded" if base.source == "embedded" else base.location
+def _modelfile(source: Source, file: str) -> str:
+    return modelfile(file, source.family, context=source.context, system=source.system)
 
 
-def _outside(name: str, kind: str, endpoint: Served, before: Graded, examined: Sequence[Examined]) -> str:
-    inside = [found.kind for found in examined if found.served.within]
-    advice = f"Take --quantisation {inside[0]}" if inside else "No kind of file serves it as it was graded"
-    return (
-        f"{name} is not deployed: served as {kind} it scores {endpoint.score:.3f} on {before.n} items, outside of the "
-        f"graded score's interval {before.low:.3f} to {before.high:.3f} ({before.score:.3f}). {advice}"
+def _require_within(source: Source, kind: str, endpoint: Served, examined: Sequence[Examined]) -> None:
+    if endpoint.within:
+        return
+    before: Graded = graded(source.asked)
+    inside = [found.kind for found in examined if found.served.within and found.kind != kind]
+    advice = (
+        f"Take --quantisation {inside[0]}" if inside else "No other kind of file serves it as it was graded"
+    )
+    raise BluebookError(
+        f"{source.subject.name} is not deployed: served as {kind} it scores {endpoint.score:.3f} on {before.n} items, "
+        f"outside of the graded score's interval {before.low:.3f} to {before.high:.3f} ({before.score:.3f}). {advice}"
     )
 
 
-def _write_text(path: Path, content: bytes) -> None:
+def _deployment(
+    source: Source,
+    *,
+    target: Target,
+    kind: str,
+    folder: Path,
+    tokens: Tokens,
+    examined: list[Examined],
+    endpoint: Served,
+) -> Deployment:
+    model, base = _model_name(source, kind), source.manifest.base
+    return Deployment(
+        subject=source.subject.name,
+        provider="ollama" if target == "ollama" else "llama.cpp",
+        model=model,
+        quantisation=kind,
+        method=source.manifest.method,
+        constructs=sorted({name for item in source.asked.items for name in item.constructs}),
+        base=source.base_name,
+        base_revision=base.revision or base.weights_sha256,
+        adapter=source.digest,
+        date=source.date,
+        commit=source.commit,
+        context=source.context,
+        graded=graded(source.asked),
+        tokens=tokens,
+        files=examined,
+        endpoint=endpoint,
+        start=["ollama", "run", model] if target == "ollama" else command(folder / "server.json"),
+    )
+
+
+def _write(path: Path, content: str | bytes) -> None:
     with atomic_writer(path) as out:
-        out.write(content)
+        out.write(content.encode() if isinstance(content, str) else content)

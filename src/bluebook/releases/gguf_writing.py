@@ -145,10 +145,12 @@ def _array(tensor: _Tensor) -> np.ndarray[Any, Any]:
     if not torch.isfinite(weight).all():
         raise BluebookError(f"the weight {tensor.name} holds a value that is no number; train again")
     if weight.dim() == 1:
-        return weight.contiguous().numpy()
+        vector: np.ndarray[Any, Any] = weight.contiguous().numpy()
+        return vector
     if weight.abs().max() > LARGEST:
         raise BluebookError(f"the weight {tensor.name} holds {weight.abs().max():.3g}, too large for 16 bits")
-    return weight.to(torch.float16).contiguous().numpy()
+    matrix: np.ndarray[Any, Any] = weight.to(torch.float16).contiguous().numpy()
+    return matrix
 
 
 def _describe(writer: gguf.GGUFWriter, config: Any, label: Label) -> None:

@@ -95,12 +95,12 @@ def system_text(rows: Iterable[DatasetRow]) -> str | None:
 
 
 def modelfile(gguf: str, family: Family, *, context: int, system: str | None) -> str:
-    """A Modelfile beside the GGUF file of the name `gguf`.
+    """A Modelfile of the GGUF file `gguf`, an absolute path or, from beside the Modelfile, `./NAME`.
 
     It asks as the exam does: the most probable token each time, no penalty, and the family's stop token. `context`
     is in tokens. Raises BluebookError for a text that a Modelfile cannot hold.
     """
-    lines = [f"FROM ./{gguf}", f"TEMPLATE {_block('template', go_template(family))}"]
+    lines = [f"FROM {_printable('path', gguf)}", f"TEMPLATE {_block('template', go_template(family))}"]
     if system is not None:
         lines.append(f"SYSTEM {_block('system text', system)}")
     lines += [
