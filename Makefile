@@ -32,8 +32,9 @@ run: $(VENV)/.ready
 	dvc repro
 	bluebook status
 
+# A worker for each core, and in each one thread: torch's own threads would wait for one another.
 test: $(VENV)/.ready
-	pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not slow and not gpu"
 
 test-slow: $(VENV)/.ready
 	pytest -m slow
