@@ -1,1 +1,1 @@
-"""Releases: tags, model cards, and files to deploy a model with."""
+"""Releases: gated, examined, tagged and restorable; and training on another machine."""
