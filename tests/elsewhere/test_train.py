@@ -196,8 +196,9 @@ class Verb:
         self.world = world
 
     def start(self) -> subprocess.Popen[bytes]:
+        # Tests that a shell runs in the background have Ctrl-C switched off, and so would whatever they start.
         return subprocess.Popen(
-            ["bluebook", "train", "elsewhere", SUBJECT],
+            ["env", "--default-signal=INT", "bluebook", "train", "elsewhere", SUBJECT],
             cwd=self.world.root,
             env=self.environment,
             stdout=subprocess.PIPE,
