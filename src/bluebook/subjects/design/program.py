@@ -70,7 +70,7 @@ def line_starts(text: str) -> list[int]:
 # Types
 
 
-class Named(msgspec.Struct, frozen=True, tag=True):
+class Named(msgspec.Struct, frozen=True):
     """`string`, `Book`, `map<string, Book>`, `param.userId`: a name, dots included, and its arguments."""
 
     name: str
@@ -78,25 +78,25 @@ class Named(msgspec.Struct, frozen=True, tag=True):
     place: Place = NOWHERE
 
 
-class Array(msgspec.Struct, frozen=True, tag=True):
+class Array(msgspec.Struct, frozen=True):
     """`Book[]`, which some write `array[Book]`."""
 
     item: Type
 
 
-class Optional(msgspec.Struct, frozen=True, tag=True):
+class Optional(msgspec.Struct, frozen=True):
     """`Book?`; the specification writes `Book | null`."""
 
     item: Type
 
 
-class Union(msgspec.Struct, frozen=True, tag=True):
+class Union(msgspec.Struct, frozen=True):
     """`Book | null`: two options or more."""
 
     options: tuple[Type, ...]
 
 
-class Group(msgspec.Struct, frozen=True, tag=True):
+class Group(msgspec.Struct, frozen=True):
     """`(int, string)`."""
 
     items: tuple[Type, ...]
@@ -105,45 +105,45 @@ class Group(msgspec.Struct, frozen=True, tag=True):
 # Values
 
 
-class Text(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """A string in double quotes: the letters between them as they stand there, escapes unresolved, because patterns
     (`"^\\d+$"`) are written as they are meant."""
 
     text: str
 
 
-class Literal(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Literal(msgspec.Struct, frozen=True, gc=False):
     """A number as written, or `true`, `false` or `null`."""
 
     text: str
 
 
-class Expression(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Expression(msgspec.Struct, frozen=True, gc=False):
     """Any other value: its letters, white space between them one blank. `stock + param.change`, `now()`."""
 
     text: str
 
 
-class Prose(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Prose(msgspec.Struct, frozen=True, gc=False):
     """An item of a list in words: a condition, the name of an error, a bare value."""
 
     text: str
     place: Place = NOWHERE
 
 
-class Object(msgspec.Struct, frozen=True, tag=True):
+class Object(msgspec.Struct, frozen=True):
     """`{…}`."""
 
     members: tuple[Member, ...] = ()
 
 
-class List(msgspec.Struct, frozen=True, tag=True):
+class List(msgspec.Struct, frozen=True):
     """`[…]`."""
 
     items: tuple[Item, ...] = ()
 
 
-class Shaped(msgspec.Struct, frozen=True, tag=True):
+class Shaped(msgspec.Struct, frozen=True):
     """A type and its shape, `AuthResult {success: bool}`: a class or a type of a summary, a configured value."""
 
     type: Type
@@ -151,17 +151,18 @@ class Shaped(msgspec.Struct, frozen=True, tag=True):
     place: Place = NOWHERE
 
 
-class Found(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A file reference, ``BookStore found in `stores/books.bp` ``. `name` is None where only the path is written."""
 
     path: str
     name: str | None = None
+    place: Place = NOWHERE
 
 
 # Members
 
 
-class Field(msgspec.Struct, frozen=True, tag=True):
+class Field(msgspec.Struct, frozen=True):
     """`key: value`, `key?: value`."""
 
     key: str
@@ -179,7 +180,7 @@ class Parameter(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-class Method(msgspec.Struct, frozen=True, tag=True):
+class Method(msgspec.Struct, frozen=True):
     """`name<T>(a: A) -> B {contract}`; `body` is None where no block follows."""
 
     name: str
@@ -194,7 +195,7 @@ class Method(msgspec.Struct, frozen=True, tag=True):
         return find_field(self.body or (), *keys)
 
 
-class Element(msgspec.Struct, frozen=True, tag=True):
+class Element(msgspec.Struct, frozen=True):
     """`Kind Name {…}`. `name` is "" for an anonymous one (Relationships, Schema), `kind` is "" for a relationship in
     a block of them; `base` is what follows a colon after the name."""
 
@@ -210,7 +211,7 @@ class Element(msgspec.Struct, frozen=True, tag=True):
         return find_field(self.members, *keys)
 
 
-class Step(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """A line of a scenario: `word` is Given, When, Then, And or But."""
 
     word: str
@@ -218,21 +219,21 @@ class Step(msgspec.Struct, frozen=True, tag=True, gc=False):
     place: Place = NOWHERE
 
 
-class Line(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line of prose in a Test or a Scenario, or the quoted line in a method that says what it does."""
 
     text: str
     place: Place = NOWHERE
 
 
-class Statement(msgspec.Struct, frozen=True, tag=True, gc=False):
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """An assignment, a call or a `return`, white space one blank."""
 
     text: str
     place: Place = NOWHERE
 
 
-class Flow(msgspec.Struct, frozen=True, tag=True):
+class Flow(msgspec.Struct, frozen=True):
     """`if (…) {…} else …`, `for … in … {…}`, `while (…) {…}`, `function name(…) {…}`: `head` is what stands before
     the block. `otherwise` is what follows `else`: one Flow for `else if`, or what its block holds."""
 
@@ -244,9 +245,10 @@ class Flow(msgspec.Struct, frozen=True, tag=True):
 
 
 Type: TypeAlias = Named | Array | Optional | Union | Group | Object | Text
-Value: TypeAlias = Text | Literal | Expression | Named | Array | Optional | Union | Group | Object | List | Shaped | Found
-Item: TypeAlias = Text | Literal | Prose | Object | List | Method | Shaped
-Reference: TypeAlias = Found
+Value: TypeAlias = (
+    Text | Literal | Expression | Named | Array | Optional | Union | Group | Object | List | Shaped | Found
+)
+Item: TypeAlias = Text | Literal | Prose | Object | List | Method | Shaped | Element
 Member: TypeAlias = Field | Method | Element | Step | Line | Statement | Flow | Found
 
 
@@ -293,5 +295,7 @@ def methods(element: Element) -> Iterator[Method]:
             yield member
         elif isinstance(member, Field) and member.key in ("methods", "functions", "operations"):
             value = member.value
-            inside = value.members if isinstance(value, Object) else value.items if isinstance(value, List) else ()
+            inside = (
+                value.members if isinstance(value, Object) else value.items if isinstance(value, List) else ()
+            )
             yield from (each for each in inside if isinstance(each, Method))
