@@ -21,6 +21,7 @@ class Misfit(msgspec.Struct, frozen=True):
 
     offset: int
     expected: str
+    surplus: bool = False  # a bracket closes what nothing opened
 
 
 class _Open(msgspec.Struct):
@@ -45,6 +46,7 @@ def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
     lines = _lines(text, token)
     open_: list[_Open] = []
     before = -1  # number of the last line of code
+    early: Misfit | None = None  # where a block ends within a line, as one does that lost the brace it began with
     for number, line in enumerate(lines):
         if line.first < 0:
             continue
@@ -55,23 +57,27 @@ def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
         if closes:
             found = _closed(lines, open_, number, before)
             if found is not None:
-                return found
+                return early if found.surplus and early is not None else found
         for sign, offset in brackets[closes:]:
             if sign in _CLOSERS:
                 last = offset + 1 == line.end
                 open_.append(_Open(sign, offset, number, line.indent, last))
             elif not open_:
-                return Misfit(offset, "no closing bracket, for none is open")
+                return early or Misfit(offset, "no closing bracket, for none is open")
             elif _CLOSERS[open_[-1].sign] == sign:
-                open_.pop()
+                top = open_.pop()
+                if early is None and top.last and top.line < number:
+                    early = Misfit(offset, f"`{top.sign}` before this `{sign}`")
             elif open_[-1].line < number and not open_[-1].last:
                 return _unclosed(lines, open_[-1], before)
             else:
                 return Misfit(offset, _closing(lines, open_[-1]))
         before = number
-    if open_:
-        return Misfit(len(text), _closing(lines, open_[-1]))
-    return None
+    if not open_:
+        return None
+    if open_[-1].sign == "(" and not open_[-1].last:
+        return _unclosed(lines, open_[-1], before)
+    return Misfit(len(text), _closing(lines, open_[-1]))
 
 
 def _left(opened: _Open, line: _Line) -> bool:
@@ -100,7 +106,7 @@ def _closed(lines: list[_Line], open_: list[_Open], number: int, before: int) ->
 def _unclosed(lines: list[_Line], opened: _Open, before: int) -> Misfit:
     """Where what was opened should have been closed: behind the last line that belongs to it."""
     expected = _closing(lines, opened)
-    if opened.sign == "(" and not opened.last:
+    if before == opened.line or (opened.sign == "(" and not opened.last):
         return Misfit(lines[opened.line].end, expected)
     if opened.last and before + 1 < len(lines):
         after = lines[before + 1]
@@ -117,11 +123,11 @@ def _unopened(lines: list[_Line], number: int) -> Misfit:
     while above >= 0 and (lines[above].first < 0 or lines[above].indent > line.indent):
         above -= 1
     if above >= 0 and lines[above].indent == line.indent and lines[above].first >= 0:
-        return Misfit(lines[above].end, expected)
+        return Misfit(lines[above].end, expected, True)
     if above + 1 < number:
         after = lines[above + 1]
-        return Misfit(after.first if after.first >= 0 else after.start, expected)
-    return Misfit(line.first, "no closing bracket, for none is open")
+        return Misfit(after.first if after.first >= 0 else after.start, expected, True)
+    return Misfit(line.first, "no closing bracket, for none is open", True)
 
 
 def _closing(lines: list[_Line], opened: _Open) -> str:
