@@ -42,12 +42,14 @@ class Diagnostic(msgspec.Struct, kw_only=True, frozen=True):
 class Comparison(msgspec.Struct, kw_only=True):
     """How near `actual` is to `expected`. `score` lies in [0, 1]; `per_construct` holds 1.0 for each construct of
     `expected` that `actual` shows right, else 0.0; `parts` may count kinds of things (nodes, edges) for their own
-    precision and recall."""
+    precision and recall. `otherwise` is what it says of a construct that it does not know (which stage of a curriculum
+    an item belongs to, say); None: right when nothing at all is wrong."""
 
     score: float
     errors: list[GradeError]
     per_construct: dict[str, float]
     parts: dict[str, Share] = {}
+    otherwise: float | None = None
 
 
 class Continuation(msgspec.Struct, kw_only=True, frozen=True):
@@ -94,11 +96,12 @@ class RowRule(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ShareRule(msgspec.Struct, kw_only=True, frozen=True):
-    """A rule on the whole dataset: the share of rows for which `counts` is true is at least `at_least`."""
+    """A rule on the whole dataset: the share of rows for which `counts` is true is at least `at_least`; where `counts`
+    measures each row from 0 to 1, their mean."""
 
     name: str
     why: str
-    counts: Callable[[DatasetRow], bool]
+    counts: Callable[[DatasetRow], float]
     at_least: float
 
 
