@@ -108,6 +108,7 @@ class Patterns:
         self.word = match(r"\w*")
         self.shape = match(rf"({name})[ \t]*(?:([(<])|(\{{))")
         self.scene = match(rf"([A-Z]\w*)[ \t]+[^\W\d][\w \t]*?[ \t]*\{{")
+        self.unmarked = match(r"[A-Z][^,\]\n]*\{")
         self.else_ = match(r"else\b")
         self.if_ = match(r"if\b[ \t]*(?=\()")
 
@@ -328,7 +329,7 @@ class Reader:
     def scene_line(self, key: str) -> Member:
         """A step, an element, or a line of prose."""
         start = self.at
-        if key.lower() in CONTRACT:
+        if key.lower() in CONTRACT and self.text[self.patterns.blank(self.text, start + len(key)).end()] == "[":
             raise Fault(start + len(key), "`:`")
         if key and key not in STEPS and self.patterns.scene(self.text, start) and key in _BODIES:
             return self.element(key, start + len(key), start)
@@ -663,7 +664,7 @@ class Reader:
                 return Method(name, parameters, returns, body, generics, Place(start))
             if typed and text[after] in ",]":
                 return Method(name, parameters, returns, None, generics, Place(start))
-            if typed and returns is None and text[after].isupper():
+            if typed and returns is None and self.patterns.unmarked(text, after):
                 raise Fault(after, "`->`")
         self.depth, self.at = depth, start
         for each in list(self.extensions)[known:]:
