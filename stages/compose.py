@@ -5,7 +5,7 @@ python stages/compose.py SUBJECT
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -28,33 +28,27 @@ def generate(subject: Subject, settings: ComposeParams, seed: int) -> Iterator[E
     """As many different examples as wanted, in all or of each construct that is named, without the constructs that are
     to be left out. Raises BluebookError where the generator does not make so many."""
     named = settings.generated if isinstance(settings.generated, dict) else {"": settings.generated}
-    seen = set[str]()
+    left_out, seen = set(settings.without), set[str]()
     for construct, wanted in named.items():
         of = f":{construct}" if construct else ""
         rng = Random(f"{seed}:{subject.name}:compose{of}")
-        yield from _different(subject, (construct,) if construct else (), wanted, set(settings.without), rng, seen)
-
-
-def _different(
-    subject: Subject, constructs: Sequence[str], wanted: int, left_out: set[str], rng: Random, seen: set[str]
-) -> Iterator[Example]:
-    """So many examples whose ids are not in `seen`, and then are."""
-    made = 0
-    for _ in range(TRIES * wanted):
-        if made == wanted:
-            return
-        example = subject.generate(constructs, rng)
-        if example.id not in seen and left_out.isdisjoint(example.constructs):
-            seen.add(example.id)
-            made += 1
-            yield example
-    if made < wanted:
-        of = f" of {constructs[0]}" if constructs else ""
-        without = f" without {', '.join(sorted(left_out))}" if left_out else ""
-        raise BluebookError(
-            f"the generator of {subject.name} made {made} different examples{of}{without} in {TRIES * wanted} tries; "
-            f"set compose.generated to at most that"
-        )
+        constructs = (construct,) if construct else ()
+        made = 0
+        for _ in range(TRIES * wanted):
+            if made == wanted:
+                break
+            example = subject.generate(constructs, rng)
+            if example.id not in seen and left_out.isdisjoint(example.constructs):
+                seen.add(example.id)
+                made += 1
+                yield example
+        if made < wanted:
+            asked = f" of {construct}" if construct else ""
+            without = f" without {', '.join(sorted(left_out))}" if left_out else ""
+            raise BluebookError(
+                f"the generator of {subject.name} made {made} different examples{asked}{without} in "
+                f"{TRIES * wanted} tries; set compose.generated to at most that"
+            )
 
 
 def main(name: str) -> None:

@@ -1,7 +1,7 @@
 """Design briefs as people keep them: one to a file, or many in a JSONL file.
 
-A brief is what was asked, then the answer. As a text file (`.md`, `.txt`, `.bp`) it is the prompt, the thinking and the
-blueprint one after another; lines between two `---` at its top may name its `domain` and its `stage`. As a line of JSONL
+A brief is what was asked, then the answer. As a text file (`.md`, `.txt`, `.bp`) it is the prompt, the thinking and
+the blueprint one after another; lines between two `---` at its top may name its `domain` and its `stage`. As a line of JSONL
 it is one of
 
     {prompt, response}    {user_query, response}    {prompt, thinking, blueprint}    {text}
@@ -160,7 +160,7 @@ class _Run:
         response = print_program(program)
         if (prompt, response) in self.records:
             return Reason.DUPLICATE
-        id = f"b-{_digest(f'{prompt}\n{response}')}"
+        id = f"b-{_digest(prompt + response)}"
         self.before[id] = found
         self.records[prompt, response] = DesignRecord(
             id=id,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ from bluebook.subjects.design.stages import Stage
 
 SEEN, UNSEEN = "domains:seen", "domains:unseen"
 UNSEEN_SHARE = 0.4  # of a holdout's items
-STAGE_SHARES: Mapping[Stage, int] = {"simple": 4, "structured": 3, "complex": 2, "novel": 2}
-_CANDIDATES = 4
+STAGE_SHARES: Mapping[Stage, int] = {"simple": 4, "structured": 4, "complex": 2, "novel": 2}
+_CANDIDATES = 12
 _DRAWS = 2_000  # for one item, at most
 
 
@@ -71,14 +71,16 @@ def draw(generator: Generator, plan: Plan) -> list[Example]:
     for places, count in ((known, plan.items - unseen), (never, unseen)):
         rng.shuffle(places)
         for at, stage in enumerate(_stages(count)):
+            # In turn; a domain of which nothing of this stage is kept leaves its place to the next ones.
+            turn = places[at % len(places) :] + places[: at % len(places)]
             new = [
                 one
-                for one in _candidates(generator, plan.kind, stage, places, at, rng)
+                for one in _candidates(generator, plan.kind, stage, turn, rng)
                 if one.response not in used and one.prompt not in prompts
             ]
             if not new:
                 raise BluebookError(f"{plan.seed}: only {len(drawn)} of {plan.items} items could be drawn")
-            best = max(new, key=lambda one: sum(1 / (1 + seen[name]) for name in one.constructs))
+            best = max(new, key=lambda one: sum(1 / (1 + seen[name]) ** 2 for name in one.constructs))
             drawn.append(_marked(best, plan.kind, places[0].unseen))
             seen.update(best.constructs)
             used.add(best.response)
@@ -90,17 +92,15 @@ def _stages(count: int) -> list[Stage]:
     """So many stages by their shares, mixed."""
     whole = sum(STAGE_SHARES.values())
     wheel = [stage for stage, share in STAGE_SHARES.items() for _ in range(share)]
-    return [wheel[at * 7 % whole] for at in range(count)]
+    return [wheel[at * 5 % whole] for at in range(count)]
 
 
 def _candidates(
-    generator: Generator, kind: ExamKind, stage: Stage, places: list[Domain], at: int, rng: Random
+    generator: Generator, kind: ExamKind, stage: Stage, turn: Sequence[Domain], rng: Random
 ) -> list[Example]:
     found: list[Example] = []
     for attempt in range(_DRAWS):
-        # In turn; a domain of which nothing of this stage is kept leaves its place to the next one.
-        place = places[(at + attempt // 40) % len(places)]
-        one = generator.for_exam(stage, place, kind, rng)
+        one = generator.for_exam(stage, turn[attempt // 60 % len(turn)], kind, rng)
         if one is not None:
             found.append(one)
         if len(found) == _CANDIDATES:

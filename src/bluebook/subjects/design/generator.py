@@ -1,7 +1,7 @@
 """Designs that are valid by construction, with the prompts that ask for them and the thinking that leads to them.
 
-A recipe draws a design from a domain, so everything that it names is there; thinking prepares exactly what the blueprint
-then has. Domains that are `unseen` are never generated: holdout exams ask about them.
+A recipe draws a design from a domain, so everything that it names is there; thinking prepares exactly what the
+blueprint then has. Domains that are `unseen` are never generated: holdout exams ask about them.
 
 Of the others one combination in `RESERVED_SHARE` (a domain's elements and methods, by name) is kept for exams too, half
 of them for each kind; and exams ask in words that training never hears (`wordings.py`).

@@ -1,4 +1,4 @@
-"""Elements of a design, made from a domain. Each function makes one kind; what they name, `recipes.py` puts beside them."""
+"""Elements of a design, made from a domain. Each function makes one kind; `recipes.py` puts beside it what it names."""
 
 from __future__ import annotations
 

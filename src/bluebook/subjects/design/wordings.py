@@ -1,5 +1,5 @@
-"""How designs are asked for and thought about. Each thing can be said in several ways, and no way of asking that an exam
-uses is used for training: `train`, `practice` and `holdout` share no pattern.
+"""How designs are asked for and thought about. Each thing can be said in several ways, and no way of asking that an
+exam uses is used for training: `train`, `practice` and `holdout` share no pattern.
 
 In a pattern, `{a_about}` is the place with its article, `{about}` without; `{wants}` is what is asked for. The words of
 one piece (`{entity}`, `{fields}`, `{does}` …) come from `recipes.py`.
