@@ -157,7 +157,7 @@ def module(domain: Domain, operations: Sequence[Operation], entity: Entity) -> E
         "Module",
         domain.service,
         (
-            Field("functions", List(tuple(signature(operation, (entity.name,)) for operation in operations))),
+            Field("functions", List(tuple(signature(operation, ()) for operation in operations))),
             Field("types", List((Shaped(Named(entity.name), shape),))),
             Field("throws", prose(errors)),
         ),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bluebook.records import ExamItem, Example, Origin, Outcome, Record, Region, Sample
-from bluebook.subjects.design import checker, comparison, language, printing
+from bluebook.subjects.design import checker, comparison, continuing, language, printing
 from bluebook.subjects.design.policies import ExpectPolicy, IngestPolicy
 from bluebook.subjects.design.program import Program
 from bluebook.subjects.design.records import DesignRecord
@@ -62,7 +62,7 @@ class Design:
         return language.parse(text)
 
     def continuation(self, text: str) -> Continuation | None:
-        return None
+        return continuing.continuation(text)
 
     def check(self, program: Program) -> list[Diagnostic]:
         return checker.check(program)
