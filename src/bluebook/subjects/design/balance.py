@@ -8,6 +8,7 @@ is. Looked at only when a text did not parse.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -44,6 +45,8 @@ def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
     """The first bracket that does not fit; None where all do. `token` matches what brackets do not count in
     (strings, comments), or else one bracket, as its group `bracket`."""
     lines = _lines(text, token)
+    if _balanced(sign for line in lines for sign, _ in line.brackets):
+        return None
     open_: list[_Open] = []
     before = -1  # number of the last line of code
     early: Misfit | None = None  # where a block ends within a line, as one does that lost the brace it began with
@@ -78,6 +81,16 @@ def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
     if open_[-1].sign == "(" and not open_[-1].last:
         return _unclosed(lines, open_[-1], before)
     return Misfit(len(text), _closing(lines, open_[-1]))
+
+
+def _balanced(signs: Iterable[str]) -> bool:
+    open_: list[str] = []
+    for sign in signs:
+        if sign in _CLOSERS:
+            open_.append(_CLOSERS[sign])
+        elif not open_ or open_.pop() != sign:
+            return False
+    return not open_
 
 
 def _left(opened: _Open, line: _Line) -> bool:

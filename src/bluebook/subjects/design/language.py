@@ -146,14 +146,14 @@ def thinking_and_body(text: str) -> tuple[int, int, tuple[Section, ...] | None]:
         opening = _TAG.match(text, blank)
     if opening is None or opening[0] != "<blueprint>":
         raise error_at(text, len(text), blank, "`<blueprint>`")
-    closing = _TAG.search(text, opening.end())
-    if closing is None or closing[0] != "</blueprint>":
-        # What stands before may be wrong as well, and is then the better thing to say: a dropped brace, say.
-        raise error_at(text, len(text), closing.start() if closing else len(text), "`</blueprint>`")
-    rest = closing.end() + len(text[closing.end() :]) - len(text[closing.end() :].lstrip())
+    closing = text.rfind("</blueprint>", opening.end())  # a string may hold tags
+    if closing < 0:
+        raise error_at(text, len(text), len(text), "`</blueprint>`")
+    rest = closing + len("</blueprint>")
+    rest += len(text) - rest - len(text[rest:].lstrip())
     if rest < len(text):
         raise error_at(text, len(text), rest, "nothing behind `</blueprint>`")
-    return opening.end(), closing.start(), sections
+    return opening.end(), closing, sections
 
 
 def read_thinking(text: str, start: int, end: int) -> tuple[Section, ...]:

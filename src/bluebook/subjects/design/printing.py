@@ -53,8 +53,8 @@ def print_program(program: Program) -> str:
     body = print_body(program.items)
     if program.thinking is None:
         return body
-    thinking = print_thinking(program.thinking)
-    return f"<thinking>\n{thinking}\n</thinking>\n<blueprint>\n{body}\n</blueprint>"
+    thinking = f"<thinking>\n{print_thinking(program.thinking)}\n</thinking>\n" if program.thinking else ""
+    return f"{thinking}<blueprint>\n{body}\n</blueprint>"
 
 
 def print_thinking(sections: Iterable[Section]) -> str:

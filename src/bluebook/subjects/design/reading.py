@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from msgspec import structs
+
+from bluebook.subjects.design.printing import value_text
 from bluebook.subjects.design.program import (
     MAX_DEPTH,
     Array,
@@ -46,6 +49,7 @@ CONTRACT = frozenset({"preconditions", "postconditions", "errors", "throws", "in
 ARRAYS = frozenset({"array", "list"})
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPERATORS = "|&+*=<>^%-/"
+_UNFINISHED = re.compile(r"\s[|&+*<>^%/=-]+$")  # `A +`, but not `C++`
 _LITERALS = frozenset({"true", "false", "null"})
 
 
@@ -79,7 +83,7 @@ class Patterns:
     def __init__(self, words: dict[str, str]) -> None:
         name, string, path = words["NAME"], words["STRING"].replace("(", "(?:"), words["PATH"]
         comment = f"{words['LINE_COMMENT']}|{words['BLOCK_COMMENT'].replace('(', '(?:')}"
-        dotted = rf"{name}(?:\.{name})*"
+        dotted = words["DOTTED"].replace("(", "(?:")
         more = r"(?=[ \t\r]*(?:\}|\n\s*[\w\"}]))"  # a field ends here, and no operator begins the next line
 
         def match(pattern: str):  # type: ignore[no-untyped-def]
@@ -94,7 +98,7 @@ class Patterns:
         self.item = match(rf"\s*(?:({string})|(\w[\w .<>=+*%!?&|^~@#$-]*))(?:,|(?=\s*\]))")
         self.head = match(rf"({name})((?:\.{name})*)[ \t]*(\?)?[ \t]*([:({{<]?)")
         self.name = match(rf"[ \t]*({name})")
-        self.quoted_name = match(rf"[ \t]*(?:{words['QUOTED']}|{string})")
+        self.called = match(rf"[ \t]*(?:{words['CALLED'].replace('(', '(?:')})")
         self.words = match(r"[ \t]*([^\W_][^\n{}\[\]()\"';:,]*?)[ \t\r\n]*(?=\{)")
         self.dotted = match(dotted)
         self.string = match(string)
@@ -104,11 +108,12 @@ class Patterns:
         self.comment = match(comment)
         self.plain = match(r"(?:[^\[\](){}\"'/:;,\n`\0]+|(?<=\w)')+")
         self.found = match(rf"[ \t]*found[ \t]+in[ \t]*(?={path})")
-        self.statement = match(rf"{dotted}(?:[ \t]*\(|(?:\[[^\]\n]*\])*[ \t]*[-+*/%^|&]?=(?!=))")
+        self.statement = match(rf"{dotted}(?:[ \t]*\(|[ \t]*[-+*/%^|&]?=(?!=))")
         self.word = match(r"\w*")
-        self.shape = match(rf"({name})[ \t]*(?:([(<])|(\{{))")
-        self.scene = match(rf"([A-Z]\w*)[ \t]+[^\W\d][\w \t]*?[ \t]*\{{")
+        self.shape = match(rf"({name})\s*(?:(?:{comment})\s*)*(?:([(<])|(\{{))")
+        self.scene = match(rf"(Scenario|Test)[ \t]+(?:[^\W\d][\w \t]*|{words['CALLED'].replace('(', '(?:')})\s*\{{")
         self.unmarked = match(r"[A-Z][^,\]\n]*\{")
+        self.in_ = re.compile(r"\bin\b").search
         self.else_ = match(r"else\b")
         self.if_ = match(r"if\b[ \t]*(?=\()")
 
@@ -150,6 +155,8 @@ class Reader:
             if text[self.at] in "}\0":
                 return tuple(found)
             member = self.member(mode)
+            if mode is Mode.ELEMENT and isinstance(member, Line):
+                member = self.several(found.pop() if found else None, member)
             found.append(member)
             self.separator(mode, member)
 
@@ -193,8 +200,12 @@ class Reader:
         if mode is Mode.SCENARIO and sign != ":":
             return self.scene_line(key)
         if sign == ":" and mode not in _FIELDLESS:
-            return self.field(key + dots, bool(question), head, mode)
-        if mode in _WITH_STATEMENTS:
+            return self.field(key + dots, bool(question), head)
+        if mode is Mode.ELEMENT and not dots and not sign and self.continues(head.end(), start):
+            self.extension("several values", start)
+            self.at = head.end(1)
+            return Line(key, Place(start))
+        if mode in _WITH_STATEMENTS and not (mode is Mode.ELEMENT and sign == "(" and key == "return"):
             flow = self.flow(key, head)
             if flow is not None:
                 return flow
@@ -208,31 +219,37 @@ class Reader:
             if mode is Mode.RELATIONSHIPS:
                 self.at = head.end() - 1
                 return Element("", key, self.block(Mode.OBJECT), place=Place(start))
-            if key in ("Relationships", "Schema"):
-                if key == "Schema":
-                    self.extension("anonymous schema", start)
-                self.at = head.end() - 1
-                mode = _BODIES.get(key, Mode.ELEMENT)
-                return Element(key, "", self.block(mode), place=Place(start))
         self.at = head.end(2)
+        if key in ("Relationships", "Schema") and not dots and text[self.patterns.gap(text, self.at).end()] == "{":
+            self.at = self.patterns.gap(text, self.at).end()
+            if key == "Schema":
+                self.extension("anonymous schema", start)
+            return Element(key, "", self.block(_BODIES.get(key, Mode.ELEMENT)), place=Place(start))
         found = self.patterns.found(text, self.at)
         if found is not None:
             return self.reference(found.end(), key + dots, start)
-        if mode in _WITH_STATEMENTS and self.patterns.statement(text, start) is not None:
+        indexed = mode in _FIELDLESS and text[self.patterns.blank(text, self.at).end()] == "["
+        if indexed or (mode in _WITH_STATEMENTS and self.patterns.statement(text, start) is not None):
             self.at = start
             return self.statement()
         if key[0].isupper() and not dots and not question:
             return self.element(key, head.end(1), start)
-        if mode is Mode.ELEMENT and not dots and text[self.at] in ",\r\n}" and self.continues(start):
-            self.extension("several values", start)
-            return Line(key, Place(start))
         expected = "`:`" if mode not in _FIELDLESS else "`=` or `(`"
         raise Fault(self.at, expected)
 
-    def continues(self, start: int) -> bool:
-        """Whether `start` goes on behind a comma in the same line: `input: list, target`."""
+    def continues(self, at: int, start: int) -> bool:
+        """Whether the word at `start` stands by itself behind a comma in the same line: `input: list, target`."""
+        after = self.patterns.gap(self.text, at).end()
+        if self.text[after] == "{" or self.text[after] not in ",;}" and "\n" not in self.text[at:after]:
+            return False
         line = self.text[self.text.rfind("\n", 0, start) + 1 : start]
-        return line.rstrip().endswith(",")
+        return line.rstrip().endswith(",") and not line.rstrip(", \t").isspace() and bool(line.rstrip(", \t"))
+
+    def several(self, before: Member | None, more: Line) -> Field:
+        """A field with one more value: `input: list, target`."""
+        if not isinstance(before, Field) or not isinstance(before.value, Named | Literal | Expression):
+            raise Fault(more.place.offset + len(more.text), "`:`")
+        return structs.replace(before, value=Expression(f"{value_text(before.value, '')}, {more.text}"))
 
     def nameless(self, mode: Mode) -> Member:
         """A member that does not begin with a name: a quoted key, the quoted line in a method, a line of prose."""
@@ -242,31 +259,35 @@ class Reader:
         string = self.patterns.string(text, start) if text[start] == '"' else None
         if string is None or mode in _FIELDLESS:
             raise Fault(start, mode.value, text[start] == '"' and mode not in _FIELDLESS)
-        self.at = self.patterns.gap(text, string.end()).end()
+        self.at = self.patterns.blank(text, string.end()).end()
+        optional = text[self.at] == "?"
+        if optional:
+            self.extension("optional key", start)
+            self.at = self.patterns.blank(text, self.at + 1).end()
         if text[self.at] == ":":
             self.extension("quoted key", start)
             self.at += 1
-            return Field(string[0][1:-1], self.value(string.end(), mode), False, Place(start))
+            return Field(string[0][1:-1], self.value(), optional, Place(start))
         if mode is not Mode.METHOD:
             raise Fault(string.end(), "`:`")
         self.at = string.end()
         return Line(string[0], Place(start))
 
-    def field(self, key: str, question: bool, head: re.Match[str], mode: Mode) -> Field:
+    def field(self, key: str, question: bool, head: re.Match[str]) -> Field:
         start = head.start()
         if question:
             self.extension("optional key", start)
         if head.end(1) < head.end(2):
             self.extension("dotted key", start)
         self.at = head.end()
-        return Field(key, self.value(head.end(), mode), question, Place(start))
+        return Field(key, self.value(), question, Place(start))
 
     def element(self, kind: str, at: int, start: int) -> Element:
         """An element behind its kind, which ends at `at`."""
         text, patterns = self.text, self.patterns
         generics: tuple[Type, ...] = ()
         base = None
-        quoted = patterns.quoted_name(text, at)
+        quoted = patterns.called(text, at)
         if quoted is not None:
             self.extension("quoted name", at)
             name = quoted[0].strip()[1:-1]
@@ -282,15 +303,17 @@ class Reader:
                 if words is not None and " " in words[1]:
                     name = " ".join(words[1].split())
                     self.at = words.end(1)
-            if text[self.at] == "<":
-                generics = self.type_list("<")
+        after = patterns.blank(text, self.at).end()
+        if text[after] == "<":
+            self.at = after
+            generics = self.type_list("<")
             after = patterns.blank(text, self.at).end()
-            if text[after] == ":":
-                parent = patterns.name(text, after + 1)
-                if parent is None:
-                    raise Fault(after + 1, "a name")
-                self.extension("base", start)
-                base, self.at = parent[1], parent.end()
+        if text[after] == ":":
+            parent = patterns.name(text, after + 1)
+            if parent is None:
+                raise Fault(after + 1, "a name")
+            self.extension("base", start)
+            base, self.at = parent[1], parent.end()
         after = patterns.gap(text, self.at).end()
         if text[after] != "{":
             raise Fault(self.at if "\n" in text[self.at : after] else after, "`{`")
@@ -331,15 +354,14 @@ class Reader:
         start = self.at
         if key.lower() in CONTRACT and self.text[self.patterns.blank(self.text, start + len(key)).end()] == "[":
             raise Fault(start + len(key), "`:`")
-        if key and key not in STEPS and self.patterns.scene(self.text, start) and key in _BODIES:
+        if self.patterns.scene(self.text, start):
             return self.element(key, start + len(key), start)
         words = self.balanced("", lines=True)
-        if words[-1:] in ",;":
-            words = words[:-1].rstrip()
+        words = words.rstrip(",; ")
         if not words:
             raise Fault(start, "a step")
         if key in STEPS:
-            words = words[len(key) :].lstrip().removesuffix(".")
+            words = words[len(key) :].lstrip().rstrip(".,; ")
             if not words:
                 raise Fault(self.at, "what is given, done or expected")
             return Step(key, words, Place(start))
@@ -436,9 +458,12 @@ class Reader:
         name = patterns.dotted(text, start)
         if name is not None:
             self.at = name.end()
+            after = patterns.blank(text, self.at).end()
+            if text[after] in "<[" and text[after + 1] != "]":
+                self.at = after
             if text[self.at] == "<":
                 found = Named(name[0], self.type_list("<"), Place(start))
-            elif text[self.at] == "[" and text[self.at + 1] not in "] \n":
+            elif text[self.at] == "[" and text[self.at + 1] != "]":
                 arguments = self.type_list("[")
                 self.extension("array[T]", start)
                 if name[0].lower() in ARRAYS and len(arguments) == 1:
@@ -456,11 +481,12 @@ class Reader:
         else:
             raise Fault(start, "a type")
         while True:
-            if text.startswith("[]", self.at):
-                found, self.at = Array(found), self.at + 2
-            elif text[self.at] == "?":
-                self.extension("optional type", self.at)
-                found, self.at = Optional(found), self.at + 1
+            after = patterns.blank(text, self.at).end()
+            if text.startswith("[]", after):
+                found, self.at = Array(found), after + 2
+            elif text[after] == "?":
+                self.extension("optional type", after)
+                found, self.at = Optional(found), after + 1
             else:
                 return found
 
@@ -489,7 +515,7 @@ class Reader:
 
     # Values
 
-    def value(self, key_end: int, mode: Mode) -> Value:
+    def value(self) -> Value:
         """The value behind a colon."""
         text, patterns = self.text, self.patterns
         start = patterns.gap(text, self.at).end()
@@ -502,16 +528,13 @@ class Reader:
             return self.items()
         if sign == "{":
             value = Object(self.block(Mode.OBJECT))
-            if text[patterns.blank(text, self.at).end()] not in "|?[":
+            after = patterns.blank(text, self.at).end()
+            if text[after] not in "?[" and text[patterns.gap(text, after).end()] != "|":
                 return value
             return self.again(start)
         if sign == "`":
             return self.reference(start, None, start)
-        if sign == '"':
-            value = self.text_literal()
-            if self.ended():
-                return value
-        elif sign.isalpha() or sign in "_(":
+        if sign.isalpha() or sign in '"_(':
             kind = self.typed()
             if kind is not None:
                 return kind
@@ -565,9 +588,9 @@ class Reader:
 
     def expression(self) -> Value:
         start = self.at
-        words = self.balanced(",;", lines=True)
-        if not words:
-            raise Fault(start, "a value")
+        words = self.balanced(",;", lines=True, braces=False)
+        if not words or _UNFINISHED.search(words):
+            raise Fault(start if not words else self.at, "a value")
         return Literal(words) if self.patterns.number(words) else Expression(words)
 
     # Lists
@@ -676,14 +699,14 @@ class Reader:
     def statement(self) -> Statement:
         start = self.at
         words = self.balanced(",;", lines=True)
-        if words.endswith("="):
+        if _UNFINISHED.search(words):
             raise Fault(self.at, "a value")
         return Statement(words, Place(start))
 
     def flow(self, key: str, head: re.Match[str]) -> Member | None:
         """Flow control, where the word says so."""
         text, patterns, start = self.text, self.patterns, head.start()
-        if key == "return" or (key in ("break", "continue") and self.text[head.end(1)] in "\r\n;} "):
+        if key == "return" or (key in ("break", "continue") and self.text[head.end(1)] in "\r\n;}, "):
             return Statement(self.balanced(",;", lines=True), Place(start))
         if key in ("if", "while") and head[4] == "(":
             self.at = head.end() - 1
@@ -691,7 +714,7 @@ class Reader:
         elif key in ("for", "function") and not head[4] and not head[3] and patterns.name(text, head.end(1)):
             self.at = head.end(1)
             words = self.balanced("{", lines=True)
-            if key == "for" and " in " not in words:
+            if key == "for" and not patterns.in_(words):
                 raise Fault(start, "`for … in …`")
             if key == "function" and "(" not in words:
                 raise Fault(self.at, "`(`")
@@ -731,7 +754,7 @@ class Reader:
 
     # Words
 
-    def balanced(self, stops: str, *, lines: bool, colons: bool = False) -> str:
+    def balanced(self, stops: str, *, lines: bool, colons: bool = False, braces: bool = True) -> str:
         """Words up to one of `stops` or a closing bracket, both outside of brackets, and up to the end of the line
         where `lines`. White space between words becomes one blank, comments go. A colon is refused outside of
         brackets unless `colons`, or where every sign is taken (`stops` is empty)."""
@@ -774,6 +797,8 @@ class Reader:
                     continue
             string = False
             if sign in "([{":
+                if sign == "{" and not braces and not open_:
+                    raise Fault(at, "`,`")
                 open_.append(_CLOSERS[sign])
                 if self.depth + len(open_) > MAX_DEPTH:
                     raise Fault(at, f"at most {MAX_DEPTH} brackets within one another", final=True)
@@ -817,8 +842,8 @@ class Reader:
         """Whether an expression goes on behind the end of a line: an operator stands on either side of it."""
         if not code:
             return False
-        before = parts[-1].rstrip()[-1:] if parts else ""
-        if before and before in _OPERATORS and not parts[-1].startswith("\0"):
+        last = next((part for part in reversed(parts) if not part.isspace()), "")
+        if last and last.rstrip()[-1] in _OPERATORS and not last.startswith("\0"):
             return True
         return self.text[self.patterns.gap(self.text, at).end()] in "|&+*=<>^%?"
 
