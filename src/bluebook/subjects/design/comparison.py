@@ -2,9 +2,9 @@
 
 Elements are matched: within a kind by what they are called and by what they hold. An element that is called otherwise
 but holds the same is still matched, and references to it are then read under the other's name; only its name is wrong.
-Methods are matched the same way inside their elements. Then everything that a design says is counted (`facts.py`): elements,
-methods, fields, columns, types, items of contracts, steps, statements. A fact is right when the match says the same;
-prose says the same when half of its words are shared. The score is F1 over all facts together:
+Methods are matched the same way inside their elements. Then everything that a design says is counted (`facts.py`):
+elements, methods, fields, columns, types, items of contracts, steps, statements. A fact is right when the match says
+the same; prose says the same when half of its words are shared. The score is F1 over all facts together:
 
     2 · right / (said by the reference + said by the answer)
 

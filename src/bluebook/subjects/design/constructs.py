@@ -101,8 +101,7 @@ def children(node: Node) -> Iterator[Node]:
             yield node.type
             yield node.body
         case Flow():
-            yield from node.body
-            yield from node.otherwise or ()
+            yield from node.inside
         case Named():
             yield from node.arguments
         case Array() | Optional():

@@ -176,13 +176,15 @@ class _Reader:
             case Statement():
                 yield Fact("statements", ("statement", _renamed(member.text, variables)), member.text)
             case Flow():
-                yield Fact(
-                    "flow",
-                    ("flow", member.word, _renamed(member.head, variables)),
-                    f"{member.word} {member.head}",
-                )
-                for each in (*member.body, *(member.otherwise or ())):
-                    yield from self.member(each, kind, path, variables)
+                yield from self.flow(member, kind, path, variables)
+
+    def flow(
+        self, flow: Flow, kind: str, path: tuple[str, ...], variables: Mapping[str, str]
+    ) -> Iterator[Fact]:
+        for head in flow.heads:
+            yield Fact("flow", ("flow", flow.word, _renamed(head, variables)), f"{flow.word} {head}")
+        for each in flow.inside:
+            yield from self.member(each, kind, path, variables)
 
     def field(self, field: Field, kind: str, path: tuple[str, ...]) -> Iterator[Fact]:
         part = CONTRACT.get(field.key.lower())
@@ -219,14 +221,8 @@ class _Reader:
             case Shaped():
                 yield self.typed(value.type, kind, path, value_text(value.type, ""))
                 yield from self.value(value.body, kind, (*path, *name_stems(value_text(value.type, ""))))
-            case Method():
-                yield from self.method(value, kind).facts
-            case Element():
-                self.element(value, kind)
-            case Found():
-                yield Fact(
-                    "found_in", ("found", name_stems(self.name(value.name or ""))), f"{value.name} found in"
-                )
+            case Method() | Element() | Found():
+                yield from self.member(value, kind, path, {})
             case Text() | Prose():
                 yield self.text(value.text, kind, path, key)
             case Literal() | Expression():
@@ -282,7 +278,7 @@ def _variables(members: Sequence[Member]) -> dict[str, str]:
         elif isinstance(member, Flow):
             if member.word == "for":
                 found.setdefault(member.head.split()[0], f"v{len(found)}")
-            waiting.extend(reversed((*member.body, *(member.otherwise or ()))))
+            waiting.extend(reversed(member.inside))
     return found
 
 

@@ -25,7 +25,8 @@ import msgspec
 from bluebook.records import Region
 from bluebook.subjects.design import balance
 from bluebook.subjects.design.program import Element, Found, Place, Program, Section, Source
-from bluebook.subjects.design.reading import Fault, Patterns, Reader
+from bluebook.subjects.design.reading import Reader
+from bluebook.subjects.design.scanning import Fault, Patterns
 from bluebook.subjects.subject import ParseError
 
 Profile = OneOf["core", "extended", "script", "defective"]
@@ -146,14 +147,14 @@ def thinking_and_body(text: str) -> tuple[int, int, tuple[Section, ...] | None]:
         opening = _TAG.match(text, blank)
     if opening is None or opening[0] != "<blueprint>":
         raise error_at(text, len(text), blank, "`<blueprint>`")
-    closing = text.rfind("</blueprint>", opening.end())  # a string may hold tags
-    if closing < 0:
+    end = text.rfind("</blueprint>", opening.end())  # a string may hold tags
+    if end < 0:
         raise error_at(text, len(text), len(text), "`</blueprint>`")
-    rest = closing + len("</blueprint>")
+    rest = end + len("</blueprint>")
     rest += len(text) - rest - len(text[rest:].lstrip())
     if rest < len(text):
         raise error_at(text, len(text), rest, "nothing behind `</blueprint>`")
-    return opening.end(), closing, sections
+    return opening.end(), end, sections
 
 
 def read_thinking(text: str, start: int, end: int) -> tuple[Section, ...]:

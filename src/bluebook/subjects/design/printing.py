@@ -244,10 +244,6 @@ def _plain(value: Value | Item) -> bool:
 def _flow(flow: Flow, indent: str) -> str:
     head = f"({flow.head})" if flow.word in ("if", "while") else flow.head
     words = f"{flow.word} {head} {_block(flow.body, indent)}"
-    if flow.otherwise is None:
-        return words
-    match flow.otherwise:
-        case (Flow(word="if") as other,):
-            return f"{words} else {_flow(other, indent)}"
-        case _:
-            return f"{words} else {_block(flow.otherwise, indent)}"
+    for branch in flow.branches:
+        words += f" else if ({branch.head}) {_block(branch.body, indent)}"
+    return words if flow.otherwise is None else f"{words} else {_block(flow.otherwise, indent)}"

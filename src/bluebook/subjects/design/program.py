@@ -233,15 +233,35 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     place: Place = NOWHERE
 
 
+class Branch(msgspec.Struct, frozen=True):
+    """`else if (head) {body}`."""
+
+    head: str
+    body: tuple[Member, ...] = ()
+
+
 class Flow(msgspec.Struct, frozen=True):
     """`if (…) {…} else …`, `for … in … {…}`, `while (…) {…}`, `function name(…) {…}`: `head` is what stands before
-    the block. `otherwise` is what follows `else`: one Flow for `else if`, or what its block holds."""
+    the block. `otherwise` is the block of `else`, None where there is none."""
 
     word: str
     head: str
     body: tuple[Member, ...] = ()
+    branches: tuple[Branch, ...] = ()
     otherwise: tuple[Member, ...] | None = None
     place: Place = NOWHERE
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return self.head, *(branch.head for branch in self.branches)
+
+    @property
+    def inside(self) -> tuple[Member, ...]:
+        """The members of all blocks."""
+        held = [*self.body]
+        for branch in self.branches:
+            held += branch.body
+        return (*held, *(self.otherwise or ()))
 
 
 Type: TypeAlias = Named | Array | Optional | Union | Group | Object | Text

@@ -45,11 +45,11 @@ PRIMITIVES = frozenset(
     """int integer long short bigint smallint float double decimal number numeric money bit byte bytes binary blob bool
     boolean string str char text varchar uuid guid date time datetime timestamp duration interval json xml url uri email
     enum file stream object any void null none nothing true false array list map set dict dictionary tuple record
-    function error exception optional promise result""".split()
+    function error exception optional promise result""".split()  # noqa: SIM905
 )
 # Elements whose fields are types; those of others hold settings.
 TYPE_KINDS = frozenset(
-    "Type Data Struct Record Entity Model Event Message Class Interface DataStructure Component Material".split()
+    "Type Data Struct Record Entity Model Event Message Class Interface DataStructure Component Material".split()  # noqa: SIM905
 )
 NO_TYPES = frozenset({"Scenario", "Test", "Operation", "Transaction", "Migration", "Relationships", "Schema"})
 
@@ -71,10 +71,10 @@ class Resolution(msgspec.Struct):
     dangling: list[Dangling]
 
     @property
-    def rate(self) -> float | None:
-        """The share of references that lead somewhere; None where there are none."""
+    def rate(self) -> float:
+        """The share of references that lead somewhere; of none, all do."""
         total = self.uses.total()
-        return 1 - len(self.dangling) / total if total else None
+        return 1 - len(self.dangling) / total if total else 1.0
 
 
 def resolution(program: Program) -> Resolution:

@@ -9,11 +9,11 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _VOWEL = re.compile(r"[aeiouy]")
 
 STOP = frozenset(
-    """a an the and or but not no nor of in on at to from for with without by as is are was be been being it its this that
-    these those there then than so such if else when where while which who whom whose what how all any each every
+    """a an the and or but not no nor of in on at to from for with without by as is are was be been being it its this
+    that these those there then than so such if else when where while which who whom whose what how all any each every
     both few more most other some only own same too very can could will would shall should may might must do does did
     done has have had having into over under up down out off again once per via i we you they he she them our your
-    their his her my me us also etc eg ie""".split()
+    their his her my me us also etc eg ie""".split()  # noqa: SIM905
 )
 
 

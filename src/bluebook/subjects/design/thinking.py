@@ -49,11 +49,11 @@ def prepared(sections: Sequence[Section]) -> list[str]:
     return list(names)
 
 
-def agreement(program: Program) -> float | None:
-    """The share of prepared names that the blueprint has; None where nothing is named."""
+def agreement(program: Program) -> float:
+    """The share of prepared names that the blueprint has; of none, all."""
     names = prepared(program.thinking or ())
     known = _known(program)
-    return sum(name in known for name in names) / len(names) if names else None
+    return sum(name in known for name in names) / len(names) if names else 1.0
 
 
 def _names(point: str) -> Iterator[str]:
