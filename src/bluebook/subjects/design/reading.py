@@ -151,7 +151,7 @@ class Reader(Values):
             return self.statement()
         if key[0].isupper() and not dots and not question:
             return self.element(key, head.end(1), start)
-        raise Fault(self.at, "`:`" if mode not in _FIELDLESS else "`=` or `(`")
+        raise Fault(self.at, "`:` or `(`" if mode not in _FIELDLESS else "`=` or `(`")
 
     def anonymous(self, mode: Mode, key: str, start: int) -> Element:
         """A relationship, or an element that needs no name, from its opening brace."""

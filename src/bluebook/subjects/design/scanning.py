@@ -78,6 +78,10 @@ class Patterns:
         self.scene = match(
             rf"(Scenario|Test)[ \t]+(?:[^\W\d][\w \t]*|{words['CALLED'].replace('(', '(?:')})\s*\{{"
         )
+        called = words["CALLED"].replace("(", "(?:")
+        self.inner = match(
+            rf"([A-Z]\w*)[ \t]+(?:{name}|{called})\s*\{{(?=[ \t]*(?:\n|\}}|//|{name}\??[ \t]*:))"
+        )
         self.unmarked = match(r"[A-Z][^,\]\n]*\{")
         self.in_ = re.compile(r"\bin\b").search
         self.else_ = match(r"else\b")

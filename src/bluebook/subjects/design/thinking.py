@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
+from msgspec import structs
+
 from bluebook.subjects.design.printing import print_body
-from bluebook.subjects.design.program import Program, Section, Source
+from bluebook.subjects.design.program import Place, Program, Section, Source
 from bluebook.subjects.subject import Diagnostic
 
 HEADINGS = ("PROBLEM UNDERSTANDING", "STRATEGIC APPROACH", "DESIGN PREPARATION")
@@ -125,4 +127,6 @@ def _agreement(program: Program) -> Iterator[Diagnostic]:
                 near = get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 message = f"{name} is prepared, and the blueprint has no {name}{hint}"
-                yield _fault(program.source, section, "unprepared_blueprint", message)
+                at = program.source.text.find(name, section.place.offset) if program.source.text else -1
+                written = structs.replace(section, place=Place(at))
+                yield _fault(program.source, written, "unprepared_blueprint", message)

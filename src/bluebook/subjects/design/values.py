@@ -270,9 +270,9 @@ class Values(Scanner):
                 shaped = self.shaped(shape)
                 if shaped is not None:
                     return shaped
-            scene = self.patterns.scene(text, start)
-            if scene is not None:
-                return self.element(scene[1], scene.end(1), start)
+            inner = self.patterns.scene(text, start) or self.patterns.inner(text, start)
+            if inner is not None:
+                return self.element(inner[1], inner.end(1), start)
         self.at = start
         words = self.balanced(",]", lines=False, colons=True)
         if not words:
