@@ -1,8 +1,8 @@
 """Design briefs as people keep them: one to a file, or many in a JSONL file.
 
 A brief is what was asked, then the answer. As a text file (`.md`, `.txt`, `.bp`) it is the prompt, the thinking and
-the blueprint one after another; lines between two `---` at its top may name its `domain` and its `stage`. As a line of JSONL
-it is one of
+the blueprint one after another; lines between two `---` at its top may name its `domain` and its `stage`. As a line of
+JSONL it is one of
 
     {prompt, response}    {user_query, response}    {prompt, thinking, blueprint}    {text}
 
@@ -153,7 +153,7 @@ class _Run:
             program = parse(found.response)
         except ParseError:
             return Reason.NOT_IN_LANGUAGE
-        if program.thinking is None:
+        if not program.thinking:
             return Reason.NO_THINKING
         if check(program):
             return Reason.FAULTY

@@ -40,7 +40,8 @@ _TEXTS = rf"\[{_TEXT}(, {_TEXT}){{0,4}}\]"
 _STEPS = rf"({_TEXTS}|\[)"  # in one line, or begun
 _ITEMS = rf"\[{_WORDS}(, {_WORDS}){{0,3}}\]"
 _ERRORS = rf"\[{_NAME}(, {_NAME}){{0,3}}\]"
-_PATHS = rf"\[{_WORDS} -> {_NAME}(, {_WORDS} -> {_NAME}){{0,2}}\]"
+_PATH = f"{_WORDS} -> {_NAME}"
+_PATHS = rf"(\[{_PATH}(, {_PATH}){{0,2}}\]|\[)"  # in one line, or begun
 _POINT = "- [A-Z][A-Za-z0-9 ,:;]{15,240}\\."
 _CONSTRAINT = "- Constraint: [a-z][a-z ]{15,100}"
 _PRIMITIVE = "string|int|float|bool|timestamp|Duration"
@@ -83,8 +84,8 @@ class Plan(msgspec.Struct):
             self.types = list(names)
         elif kind == "Service":
             self.services = list(names)
-        elif kind in CONTAINERS:
-            self.stores += names
+        elif kind == "Database":
+            self.stores = list(names)
 
     def waiting(self, kinds: Sequence[str]) -> int:
         """How many elements of these kinds are still to be written."""
@@ -167,18 +168,18 @@ def _preparation(plan: Plan) -> Lines:
     kinds: list[str] = []
     closed = False  # after the constraint no more names
     while True:
+        enough = plan.is_any and (_substance(points) or len(points) >= MOST_PLANNED)
         offers = []
-        if not closed and len(points) < MOST_PLANNED:
+        if len(points) < MOST_PLANNED and not (closed and enough):
             offers += [_planned(kind) for kind in _plannable(kinds)]
-            offers.append(_CONSTRAINT)
-        enough = plan.is_any and (_substance(points) or closed)
+            offers += [] if closed else [_CONSTRAINT]
         line = yield _several(_lines(*offers), _texts("</thinking>") if enough else _texts())
         if line == "</thinking>":
             return
         points.append(line)
         kind, _, names = line.removeprefix("- ").partition(": ")
         if kind == "Constraint":
-            closed = plan.is_any
+            closed = True
             continue
         kinds.append(kind)
         plan.note(kind, list(dict.fromkeys(names.split(", "))))
@@ -450,15 +451,15 @@ def _transaction(plan: Plan, name: str) -> Lines:
 def _operation(plan: Plan, name: str) -> Lines:
     stored = [("table", _tables(plan), False)] if plan.columns else []
     line = yield from _ordered("  ", ("type", '"workflow"', True), *stored, ("steps", _STEPS, True))
-    yield from _steps(line)
+    yield from _below(line, _TEXT)
 
 
-def _steps(line: str) -> Lines:
+def _below(line: str, item: str) -> Lines:
     """What stands below a list that its line only opens."""
     if not line.endswith("["):
         return
     for count in range(1, 6):
-        line = yield _lines(f"    {_TEXT}{',?' if count < 5 else ''}")
+        line = yield _lines(f"    {item}{',?' if count < 5 else ''}")
         if not line.endswith(","):
             break
     yield _texts("  ]")
@@ -493,7 +494,7 @@ def _algorithm(plan: Plan, name: str) -> Lines:
     if line.startswith("  input"):
         yield _lines(f"  output: {plan.kind()},")
         line = yield _lines(f"  steps: {_STEPS}")
-        yield from _steps(line)
+        yield from _below(line, _TEXT)
         return
     each = line.split()[1]
     yield _lines(rf'    if \({each}\.{_KEY} == "[a-z]{{1,20}}"\) \{{')
@@ -515,6 +516,7 @@ def _scenario(plan: Plan, name: str) -> Lines:
             break
     line = yield _several(_lines(f"  ErrorPaths: {_PATHS}"), _texts("}"))
     if line != "}":
+        yield from _below(line, _PATH)
         yield _texts("}")
 
 

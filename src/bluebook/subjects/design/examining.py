@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from bluebook.subjects.design.stages import Stage
 SEEN, UNSEEN = "domains:seen", "domains:unseen"
 UNSEEN_SHARE = 0.4  # of a holdout's items
 STAGE_SHARES: Mapping[Stage, int] = {"simple": 4, "structured": 4, "complex": 2, "novel": 2}
-_CANDIDATES = 12
+_CANDIDATES = 5
 _DRAWS = 2_000  # for one item, at most
 
 
@@ -73,11 +74,12 @@ def draw(generator: Generator, plan: Plan) -> list[Example]:
         for at, stage in enumerate(_stages(count)):
             # In turn; a domain of which nothing of this stage is kept leaves its place to the next ones.
             turn = places[at % len(places) :] + places[: at % len(places)]
-            new = [
+            fresh = (
                 one
-                for one in _candidates(generator, plan.kind, stage, turn, rng)
+                for one in _draws(generator, plan.kind, stage, turn, rng)
                 if one.response not in used and one.prompt not in prompts
-            ]
+            )
+            new = list(islice(fresh, _CANDIDATES))
             if not new:
                 raise BluebookError(f"{plan.seed}: only {len(drawn)} of {plan.items} items could be drawn")
             best = max(new, key=lambda one: sum(1 / (1 + seen[name]) ** 2 for name in one.constructs))
@@ -95,17 +97,13 @@ def _stages(count: int) -> list[Stage]:
     return [wheel[at * 5 % whole] for at in range(count)]
 
 
-def _candidates(
+def _draws(
     generator: Generator, kind: ExamKind, stage: Stage, turn: Sequence[Domain], rng: Random
-) -> list[Example]:
-    found: list[Example] = []
+) -> Iterator[Example]:
     for attempt in range(_DRAWS):
         one = generator.for_exam(stage, turn[attempt // 60 % len(turn)], kind, rng)
         if one is not None:
-            found.append(one)
-        if len(found) == _CANDIDATES:
-            break
-    return found
+            yield one
 
 
 def _marked(one: Example, kind: ExamKind, unseen: bool) -> Example:
