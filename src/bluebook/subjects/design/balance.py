@@ -39,7 +39,7 @@ class _Line(msgspec.Struct):
     brackets: list[tuple[str, int]]  # sign, offset
     first: int  # offset of the first letter of code
     end: int  # offset behind the last letter of code
-    complete: bool = False  # whether it ends with a comma, so that nothing of it goes on below
+    complete: bool = False  # whether it ends with a comma or only closes: nothing of it goes on below
 
 
 def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
@@ -184,5 +184,6 @@ def _lines(text: str, token: re.Pattern[str]) -> list[_Line]:
         if written:
             line.indent = len(written) - len(written.lstrip())
             line.first = line.start + line.indent
-            line.complete = written.endswith(",")
+            closes = written.lstrip()[0] in ")]}" and written[-1] in ")]}"
+            line.complete = closes or written.endswith(",")
     return lines
