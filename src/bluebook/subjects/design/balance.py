@@ -31,6 +31,7 @@ class _Open(msgspec.Struct):
     line: int  # from 0
     indent: int
     last: bool = False  # whether nothing follows it in its line
+    tight: bool = False  # whether it is closed in its own line where people write it: `f(…)`, `Book[]`
 
 
 class _Line(msgspec.Struct):
@@ -48,14 +49,14 @@ def misfit(text: str, token: re.Pattern[str]) -> Misfit | None:
     lines = _lines(text, token)
     if _balanced(sign for line in lines for sign, _ in line.brackets):
         return None
-    return _Layout(lines).misfit(len(text))
+    return _Layout(text, lines).misfit(len(text))
 
 
 class _Layout:
     """The brackets that are open, line after line."""
 
-    def __init__(self, lines: list[_Line]) -> None:
-        self.lines = lines
+    def __init__(self, text: str, lines: list[_Line]) -> None:
+        self.text, self.lines = text, lines
         self.open: list[_Open] = []
         self.before = -1  # number of the last line of code
         # Where a block ends within a line, as one does whose last line lost the brace it began with.
@@ -78,7 +79,7 @@ class _Layout:
         if not self.open:
             return None
         top = self.open[-1]
-        if top.sign == "(" and not top.last:
+        if top.tight:
             return self.unclosed(top)
         return Misfit(end, self.closing(top))
 
@@ -86,7 +87,9 @@ class _Layout:
         """A bracket that its line does not begin with."""
         line = self.lines[number]
         if sign in _CLOSERS:
-            self.open.append(_Open(sign, offset, number, line.indent, offset + 1 == line.end))
+            last = offset + 1 == line.end
+            tight = sign == "(" or (sign == "[" and self.text[offset - 1 : offset].isalnum())
+            self.open.append(_Open(sign, offset, number, line.indent, last, tight and not last))
             return None
         if not self.open:
             return self.early or Misfit(offset, "no closing bracket, for none is open")
@@ -126,7 +129,7 @@ class _Layout:
     def unclosed(self, opened: _Open) -> Misfit:
         """Where what was opened should have been closed: behind the last line that belongs to it."""
         expected = self.closing(opened)
-        if self.before == opened.line or (opened.sign == "(" and not opened.last):
+        if self.before == opened.line or opened.tight:
             return Misfit(self.lines[opened.line].end, expected)
         if opened.last and self.before + 1 < len(self.lines):
             after = self.lines[self.before + 1]

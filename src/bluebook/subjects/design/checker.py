@@ -32,6 +32,7 @@ from bluebook.subjects.design.thinking import check_thinking
 from bluebook.subjects.subject import Diagnostic
 
 _TWO_NAMES = re.compile(r"[A-Z][a-z0-9]+[A-Z]\w*(?: [A-Z][a-z0-9]+[A-Z]\w*)+")
+_CALL = re.compile(r"[^\W\d]\w*\(")
 _WHAT = {
     "type": "type",
     "dependency": "element",
@@ -84,6 +85,8 @@ def _members(nodes: Sequence[Node], construct: str, source: Source) -> Iterator[
                     yield _fault(source, node.place, "no_outcome", message, "Scenario")
             case Field(value=List() as value) if CONTRACT.get(node.key.lower()) == "errors":
                 yield from _joined(value, source)
+            case Field(key="functions" | "methods", value=List() as value):
+                yield from _no_methods(value, construct, source)
         held = list(children(node))
         if held:
             yield from _members(held, inner, source)
@@ -126,6 +129,13 @@ def _parameters(method: Method, construct: str, source: Source) -> Iterator[Diag
     for name in sorted({name for name in names if names.count(name) > 1}):
         message = f"{method.name} has two parameters {name}"
         yield _fault(source, method.place, "duplicate_parameter", message, construct)
+
+
+def _no_methods(listed: List, construct: str, source: Source) -> Iterator[Diagnostic]:
+    for item in listed.items:
+        if isinstance(item, Prose) and _CALL.match(item.text):
+            message = f"{item.text!r} is no method; expected name(parameter: Type) -> Type"
+            yield _fault(source, item.place, "no_method", message, construct)
 
 
 def _joined(errors: List, source: Source) -> Iterator[Diagnostic]:

@@ -79,7 +79,7 @@ _PLACES: dict[str, Callable[[str], list[int]]] = {
     "bracket": _code(r"[\[\]]"),
     "parenthesis": _code(r"[()]"),
     "colon": _code(_COLON, 1),
-    "arrow": _code("->"),
+    "arrow": _code(r"\)[ \t]*(->)", 1),
     "comma": _code(_COMMA),
     "quote": _quotes,
     "name": _code(_NAME, 1),

@@ -82,7 +82,7 @@ class Patterns:
         self.inner = match(
             rf"([A-Z]\w*)[ \t]+(?:{name}|{called})\s*\{{(?=[ \t]*(?:\n|\}}|//|{name}\??[ \t]*:))"
         )
-        self.unmarked = match(r"[A-Z][^,\]\n]*\{")
+        self.unmarked = match(r"[^\W\d][^,\]\n{]*\{[ \t]*(?:\n|//|\})")
         self.in_ = re.compile(r"\bin\b").search
         self.else_ = match(r"else\b")
 

@@ -303,7 +303,7 @@ class Values(Scanner):
                 return structs.replace(method, body=self.block(Mode.METHOD))
             if typed and text[after] in ",]":
                 return method
-            if typed and method.returns is None and self.patterns.unmarked(text, after):
+            if method.returns is None and self.patterns.unmarked(text, after):
                 raise Fault(after, "`->`")
         self.depth, self.at = depth, start
         self.forget(known)
