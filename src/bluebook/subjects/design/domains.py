@@ -63,9 +63,11 @@ class Algorithm(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """`rules` are by field, `behaviors` by event. `grows` is the entity that later gets one more field."""
+    """`rules` are by field, `behaviors` by event. `grows` is the entity that later gets one more field; `title` is what
+    its data, panels and events are called by."""
 
     name: str
+    title: str
     about: str
     service: str
     unseen: bool
@@ -131,6 +133,7 @@ class _Domain(Struct, frozen=True):
 def _domain(name: str, read: _Domain) -> Domain:
     made = Domain(
         name=name,
+        title=name.capitalize(),
         about=read.about,
         service=read.service,
         unseen=read.unseen,

@@ -1,7 +1,8 @@
 """Designs that are valid by construction, with the prompts that ask for them and the thinking that leads to them.
 
-A recipe draws a design from a domain, so everything that it names is there; thinking prepares exactly what the
-blueprint then has. Domains that are `unseen` are never generated: holdout exams ask about them.
+A recipe draws a design from a domain, one of `domains.yaml` or an invented one, so everything that it names is there;
+thinking prepares exactly what the blueprint then has. Domains that are `unseen` are never generated: holdout exams ask
+about them.
 
 Of the others one combination in `RESERVED_SHARE` (a domain's elements and methods, by name) is kept for exams too, half
 of them for each kind; and exams ask in words that training never hears (`wordings.py`).
@@ -16,12 +17,13 @@ from typing import Literal
 
 from bluebook.errors import BluebookError
 from bluebook.records import Example, Origin
+from bluebook.subjects.design import inventing
 from bluebook.subjects.design.constructs import constructs
 from bluebook.subjects.design.domains import Domain, domains
 from bluebook.subjects.design.printing import print_program
 from bluebook.subjects.design.program import Element, Program, Section, elements, methods
 from bluebook.subjects.design.recipes import RECIPES, Draw, Said, Sketch, article, listed, names_of
-from bluebook.subjects.design.stages import STAGES, Stage
+from bluebook.subjects.design.stages import PRIMER, STAGES, Stage
 from bluebook.subjects.design.thinking import HEADINGS
 from bluebook.subjects.design.wordings import (
     APPROACHES,
@@ -36,6 +38,7 @@ from bluebook.subjects.design.wordings import (
 )
 
 STAGE, DOMAIN = "stage:", "domain:"  # constructs that say where an example comes from
+INVENTED_SHARE = 0.5  # of designs for which nobody names a domain
 RESERVED_SHARE = 7
 LONGEST = 2_500  # letters of prompt and response together; the embedded context is to hold them all
 ExamKind = Literal["practice", "holdout"]
@@ -45,7 +48,7 @@ _USUAL: Mapping[Stage, int] = {"simple": 7, "structured": 3, "complex": 0, "nove
 
 
 class Generator:
-    """Generates over all domains of `domains.yaml`."""
+    """Generates over all domains of `domains.yaml` and over invented ones."""
 
     def __init__(self) -> None:
         self._seen = tuple(one for one in domains().values() if not one.unseen)
@@ -61,30 +64,36 @@ class Generator:
     def names(self) -> list[str]:
         """Every construct that `generate` can be asked for."""
         kinds = {name for found in self._kinds.values() for name in found}
-        return sorted({*kinds, *(STAGE + one for one in STAGES), *(DOMAIN + one.name for one in self._seen)})
+        places = {inventing.NAME, *(one.name for one in self._seen)}
+        return sorted({*kinds, *(STAGE + one for one in STAGES), *(DOMAIN + place for place in places)})
 
     def generate(self, wanted: Sequence[str], rng: Random) -> Example:
-        """An example for training that shows every construct of `wanted`; `rng` picks the rest.
+        """An example for training that shows every construct of `wanted`; `rng` picks the rest. `stage:primer` is
+        one of no stage of the curriculum, and mostly simple.
 
         Raises BluebookError for a construct that there is not, and for those that never come together."""
+        is_primer = STAGE + PRIMER in wanted
+        wanted = [name for name in wanted if name != STAGE + PRIMER]
         unknown = sorted(set(wanted) - set(self.names))
         if unknown:
             raise BluebookError(
                 f"designs for training have no construct {unknown[0]!r}; there are {', '.join(self.names)}"
             )
         stages, places, kinds = self._wanted(wanted)
+        invented = 1.0 if not places else INVENTED_SHARE if len(places) > 1 else 0.0
         for _ in range(_TRIES):
             stage = rng.choices(stages, [_USUAL[one] or 0.001 for one in stages])[0]
-            sketch = self.sketch(stage, rng.choice(places), rng, unseen=False)
+            place = rng.choice(places) if rng.random() >= invented else inventing.invent(rng)
+            sketch = self.sketch(stage, place, rng, unseen=False)
             if reserved_for(sketch) is not None:
                 continue
-            made = example(sketch, stage, "train", rng)
+            made = example(sketch, stage, "train", rng, label=PRIMER if is_primer else stage)
             if kinds <= set(made.constructs) and fits(made):
                 return made
         raise BluebookError(f"no design for training shows {', '.join(wanted)} together; name others")
 
     def _wanted(self, wanted: Sequence[str]) -> tuple[list[Stage], list[Domain], set[str]]:
-        """The stages, the domains and the kinds that fit what is wanted."""
+        """The stages, the domains (none where an invented one is wanted) and the kinds that fit what is wanted."""
         asked = {name.removeprefix(STAGE) for name in wanted if name.startswith(STAGE)}
         at = {name.removeprefix(DOMAIN) for name in wanted if name.startswith(DOMAIN)}
         kinds = {name for name in wanted if not name.startswith((STAGE, DOMAIN))}
@@ -144,8 +153,8 @@ def reserved_for(sketch: Sketch) -> ExamKind | None:
     return "holdout" if kind % 2 else "practice"
 
 
-def example(sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random) -> Example:
-    """A design with a prompt and the thinking before it."""
+def example(sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random, label: str = "") -> Example:
+    """A design with a prompt and the thinking before it. `label` is the stage that it is to be known by."""
     register = rng.choice(REGISTERS)
     about = listed([domain.about for domain in sketch.domains])
     a_about = listed([article(domain.about) for domain in sketch.domains])
@@ -161,7 +170,11 @@ def example(sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random) -> Exam
         prompt=prompt,
         response=response,
         constructs=sorted(
-            {*constructs(program), STAGE + stage, *(DOMAIN + domain.name for domain in sketch.domains)}
+            {
+                *constructs(program),
+                STAGE + (label or stage),
+                *(DOMAIN + domain.name for domain in sketch.domains),
+            }
         ),
         origin=Origin(kind="generated", ref=f"design/{stage}/{register}", group=f"g-{digest}"),
     )

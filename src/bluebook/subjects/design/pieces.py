@@ -41,6 +41,8 @@ OUTSIDE = ("MailSender", "mail/sender.bp")  # a service of somebody else's, and 
 def plural(word: str) -> str:
     if word.endswith("y") and word[-2] not in "aeiou":
         return word[:-1] + "ies"
+    if word.endswith(("lf", "oaf")):
+        return word[:-1] + "ves"
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
@@ -51,6 +53,49 @@ def lower(name: str) -> str:
 
 def upper(name: str) -> str:
     return name[0].upper() + name[1:]
+
+
+# What elements are called
+
+
+def data_name(domain: Domain) -> str:
+    return f"{domain.title}Data"
+
+
+def schema_name(domain: Domain) -> str:
+    return f"{domain.title}Schema"
+
+
+def events_name(domain: Domain) -> str:
+    return f"{domain.title}Events"
+
+
+def panel_name(domain: Domain) -> str:
+    return f"{domain.title}Panel"
+
+
+def rules_name(entity: Entity) -> str:
+    return f"{entity.name}Rules"
+
+
+def listing_name(entity: Entity) -> str:
+    return f"list{plural(entity.name)}"
+
+
+def scan_name(entity: Entity, value: str) -> str:
+    return f"Any{upper(value)}{entity.name}"
+
+
+def scenario_name(operation: Operation) -> str:
+    return f"{upper(operation.name)}Works"
+
+
+def test_name(operation: Operation) -> str:
+    return f"{upper(operation.name)}Fails"
+
+
+def migration_name(slot: Slot) -> str:
+    return f"Add{upper(slot.name)}"
 
 
 def texts(values: Iterable[str]) -> List:
@@ -124,7 +169,7 @@ def listing(entity: Entity, typed: Collection[str]) -> Method:
         Field("errors", prose(["BadCursor"])),
     )
     parameters = (Parameter("cursor", Named("string")), Parameter("size", Named("int")))
-    return Method(f"list{plural(entity.name)}", parameters, Named("Page", (item,)), contract)
+    return Method(listing_name(entity), parameters, Named("Page", (item,)), contract)
 
 
 def service(
@@ -200,11 +245,11 @@ def _column(kind: str, *more: tuple[str, Value]) -> Object:
 
 
 def database(domain: Domain, tables: Sequence[Element]) -> Element:
-    return Element("Database", f"{upper(domain.name)}Data", tuple(tables))
+    return Element("Database", data_name(domain), tuple(tables))
 
 
 def schema(domain: Domain, tables: Sequence[Element]) -> Element:
-    return Element("Schema", f"{upper(domain.name)}Schema", tuple(tables))
+    return Element("Schema", schema_name(domain), tuple(tables))
 
 
 def relationships(entities: Sequence[Entity]) -> Element:
@@ -264,7 +309,7 @@ def migration(entity: Entity, slot: Slot) -> Element:
     down = (Field("action", Text("dropColumn")), Field("column", Text(slot.name)))
     return Element(
         "Migration",
-        f"Add{upper(slot.name)}",
+        migration_name(slot),
         (
             Field("table", Text(plural(entity.name))),
             Field("version", Literal("2")),
@@ -280,7 +325,7 @@ def migration(entity: Entity, slot: Slot) -> Element:
 def validation(entity: Entity, rules: Mapping[str, str]) -> Element:
     return Element(
         "Validation",
-        f"{entity.name}Rules",
+        rules_name(entity),
         tuple(Field(key, Text(rule)) for key, rule in rules.items()),
     )
 
@@ -309,7 +354,7 @@ def scan(entity: Entity, value: str) -> Element:
     inside = Flow("if", f'{each}.state == "{value}"', (Statement("return true"),))
     return Element(
         "Algorithm",
-        f"Any{upper(value)}{entity.name}",
+        scan_name(entity, value),
         (
             Flow("for", f"{each} in {lower(plural(entity.name))}", (inside,)),
             Statement("return false"),
@@ -330,11 +375,11 @@ def scenario(operation: Operation) -> Element:
     if operation.fails:
         paths = (f"{when} -> {error}" for error, when in operation.fails.items())
         steps.append(Field("ErrorPaths", prose(paths)))
-    return Element("Scenario", f"{upper(operation.name)}Works", tuple(steps))
+    return Element("Scenario", scenario_name(operation), tuple(steps))
 
 
 def test(operation: Operation) -> Element:
     lines = [
         Line(f"{operation.name} fails with {error} when {when}.") for error, when in operation.fails.items()
     ]
-    return Element("Test", f"{upper(operation.name)}Fails", tuple(lines))
+    return Element("Test", test_name(operation), tuple(lines))

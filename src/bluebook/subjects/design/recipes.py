@@ -134,16 +134,37 @@ def _entities(entities: Sequence[Entity]) -> dict[str, str]:
     return {"entities": listed([plural(lower(one.name)) for one in entities])}
 
 
+def _typed(slots: Sequence[Slot]) -> str:
+    """Fields as notes have them, each with its type."""
+    return listed([f"{slot.name} {slot.type}" for slot in slots])
+
+
 def said_type(entity: Entity, slots: Sequence[Slot]) -> Said:
-    return Said("type", {**_entity(entity), "fields": listed([slot.name for slot in slots])})
+    fields = listed([slot.name for slot in slots])
+    words = {"Name": entity.name, "a_Name": article(entity.name), "fields": fields, "typed": _typed(slots)}
+    return Said("type", {**_entity(entity), **words})
 
 
-def said_table(entity: Entity, slots: Sequence[Slot]) -> Said:
-    return Said("table", {**_entity(entity), "fields": listed([slot.name for slot in slots])})
+def said_table(domain: Domain, entity: Entity, slots: Sequence[Slot]) -> Said:
+    words = {
+        "Name": plural(entity.name),
+        "Data": pieces.data_name(domain),
+        "fields": listed([slot.name for slot in slots]),
+        "typed": _typed(slots),
+    }
+    return Said("table", {**_entity(entity), **words})
+
+
+def said_relationships(domain: Domain, entities: Sequence[Entity]) -> Said:
+    return Said("relationships", {**_entities(entities), "Data": pieces.data_name(domain)})
+
+
+def _quoted(texts: Sequence[str]) -> list[str]:
+    return [f'"{text}"' for text in texts]
 
 
 def said_enum(entity: Entity, name: str, values: Sequence[str]) -> Said:
-    words = {"Name": name, "values": listed(values), "or_values": listed(values, "or")}
+    words = {"Name": name, "values": listed(values), "quoted": listed(_quoted(values))}
     return Said("enum", {**_entity(entity), **words})
 
 
@@ -156,36 +177,51 @@ def said_service(domain: Domain, operations: Sequence[Operation]) -> Said:
             "a_Name": article(domain.service),
             "does": listed([one.does for one in operations]),
             "methods": listed([one.name for one in operations]),
+            "errors": listed([error for one in operations for error in one.fails]),
             "when": listed(whens, "or when"),
         },
     )
 
 
-def said_of(kind: str, operation: Operation) -> Said:
-    """A piece that is about one operation."""
+def said_of(kind: str, name: str, domain: Domain, operation: Operation) -> Said:
+    """An element of this name that is about one operation."""
     return Said(
         kind,
         {
+            "Name": name,
+            "Service": domain.service,
             "does": operation.does,
             "method": operation.name,
-            "Name": upper(operation.name),
             "when": listed(list(operation.fails.values()), "or when"),
         },
     )
 
 
 def said_rules(kind: str, entity: Entity, rules: Mapping[str, str]) -> Said:
-    return Said(kind, {**_entity(entity), "rules": listed([f"{key} {rule}" for key, rule in rules.items()])})
+    words = {
+        "Name": pieces.rules_name(entity),
+        "rules": listed([f"{key} {rule}" for key, rule in rules.items()]),
+        "quoted": listed([f'{key} "{rule}"' for key, rule in rules.items()]),
+    }
+    return Said(kind, {**_entity(entity), **words})
 
 
-def said_behavior(rules: Mapping[str, str]) -> Said:
-    parts = [f"on {event} {then}" for event, then in rules.items()]
-    return Said("behavior", {"rules": listed(parts)})
+def said_behavior(domain: Domain, rules: Mapping[str, str]) -> Said:
+    words = {
+        "Name": pieces.events_name(domain),
+        "rules": listed([f"on {event} {then}" for event, then in rules.items()]),
+        "quoted": listed([f'{event} "{then}"' for event, then in rules.items()]),
+    }
+    return Said("behavior", words)
 
 
 def said_algorithm(draw: Draw) -> Said:
     one = draw.domain.algorithm
-    return Said("algorithm", {"does": one.does, "Name": one.name})
+    return Said("algorithm", {"does": one.does, "Name": one.name, "quoted": listed(_quoted(one.steps))})
+
+
+def said_scan(entity: Entity, value: str) -> Said:
+    return Said("scan", {**_entity(entity), "value": value, "Name": pieces.scan_name(entity, value)})
 
 
 # Simple: one element
@@ -213,7 +249,7 @@ def a_table(draw: Draw) -> Sketch:
     entity = draw.plain_entity()
     slots = draw.some(entity.plain)
     table = pieces.table(entity, draw.domain, slots, ())
-    return draw.sketch([pieces.database(draw.domain, [table])], said_table(entity, slots))
+    return draw.sketch([pieces.database(draw.domain, [table])], said_table(draw.domain, entity, slots))
 
 
 def a_validation(draw: Draw) -> Sketch:
@@ -228,8 +264,8 @@ def _rules(draw: Draw) -> tuple[Entity, dict[str, str]]:
 
 def a_behavior(draw: Draw) -> Sketch:
     rules = _events(draw)
-    name = f"{upper(draw.domain.name)}Events"
-    return draw.sketch([pieces.behavior(name, rules)], said_behavior(rules))
+    name = pieces.events_name(draw.domain)
+    return draw.sketch([pieces.behavior(name, rules)], said_behavior(draw.domain, rules))
 
 
 def _events(draw: Draw) -> dict[str, str]:
@@ -244,13 +280,21 @@ def an_algorithm(draw: Draw) -> Sketch:
 def a_scan(draw: Draw) -> Sketch:
     entity, name = draw.stateful()
     value = draw.rng.choice(draw.domain.states[name])
-    return draw.sketch([pieces.scan(entity, value)], Said("scan", {**_entity(entity), "value": value}))
+    return draw.sketch([pieces.scan(entity, value)], said_scan(entity, value))
 
 
 def a_test(draw: Draw) -> Sketch:
     operation = draw.operation()
     element = pieces.service(draw.domain.service, [pieces.method(operation, ())])
-    return draw.sketch([element, pieces.test(operation)], said_of("test", operation))
+    return draw.sketch([element, pieces.test(operation)], _said_test(draw, operation))
+
+
+def _said_test(draw: Draw, operation: Operation) -> Said:
+    return said_of("test", pieces.test_name(operation), draw.domain, operation)
+
+
+def _said_scenario(draw: Draw, operation: Operation) -> Said:
+    return said_of("scenario", pieces.scenario_name(operation), draw.domain, operation)
 
 
 # Structured: elements that need each other
@@ -272,7 +316,7 @@ def related_tables(draw: Draw) -> Sketch:
     tables = [pieces.table(entity, draw.domain, entity.slots, kept) for entity in entities]
     return draw.sketch(
         [pieces.database(draw.domain, tables), pieces.relationships(entities)],
-        Said("relationships", _entities(entities)),
+        said_relationships(draw.domain, entities),
     )
 
 
@@ -294,7 +338,7 @@ def service_and_scenario(draw: Draw) -> Sketch:
     return draw.sketch(
         [service, pieces.scenario(operation)],
         said_service(draw.domain, [operation]),
-        said_of("scenario", operation),
+        _said_scenario(draw, operation),
     )
 
 
@@ -309,14 +353,16 @@ def _touched(draw: Draw, operation: Operation) -> Element:
 def stored_transaction(draw: Draw) -> Sketch:
     operation = draw.operation()
     return draw.sketch(
-        [_touched(draw, operation), pieces.transaction(operation)], said_of("transaction", operation)
+        [_touched(draw, operation), pieces.transaction(operation)],
+        said_of("transaction", upper(operation.name), draw.domain, operation),
     )
 
 
 def stored_operation(draw: Draw) -> Sketch:
     operation = draw.operation()
     return draw.sketch(
-        [_touched(draw, operation), pieces.workflow(operation)], said_of("operation", operation)
+        [_touched(draw, operation), pieces.workflow(operation)],
+        said_of("operation", upper(operation.name), draw.domain, operation),
     )
 
 
@@ -326,13 +372,15 @@ def a_migration(draw: Draw) -> Sketch:
     table = pieces.table(entity, draw.domain, slots, ())
     return draw.sketch(
         [pieces.database(draw.domain, [table]), pieces.migration(entity, slot)],
-        said_table(entity, slots),
+        said_table(draw.domain, entity, slots),
         _said_migration(entity, slot),
     )
 
 
 def _said_migration(entity: Entity, slot: Slot) -> Said:
-    return Said("migration", {**_entity(entity), "a_field": article(slot.name)})
+    return Said(
+        "migration", {**_entity(entity), "a_field": article(slot.name), "Name": pieces.migration_name(slot)}
+    )
 
 
 def a_module(draw: Draw) -> Sketch:
@@ -349,7 +397,10 @@ def a_schema(draw: Draw) -> Sketch:
     entities = draw.rng.sample(list(draw.domain.entities.values()), 2)
     names = [entity.name for entity in entities]
     tables = [pieces.table(entity, draw.domain, entity.slots, names) for entity in entities]
-    return draw.sketch([pieces.schema(draw.domain, tables)], Said("schema", _entities(entities)))
+    return draw.sketch(
+        [pieces.schema(draw.domain, tables)],
+        Said("schema", {**_entities(entities), "Name": pieces.schema_name(draw.domain)}),
+    )
 
 
 def a_component(draw: Draw) -> Sketch:
@@ -365,7 +416,7 @@ def a_component(draw: Draw) -> Sketch:
 def _panel(draw: Draw, operations: Sequence[Operation]) -> Element:
     entity, _ = draw.stateful()
     return pieces.component(
-        f"{upper(draw.domain.name)}Panel",
+        pieces.panel_name(draw.domain),
         {"desk": draw.domain.service},
         [plural(lower(entity.name))],
         [one.name for one in operations],
@@ -374,7 +425,11 @@ def _panel(draw: Draw, operations: Sequence[Operation]) -> Element:
 
 def _said_panel(draw: Draw, operations: Sequence[Operation]) -> Said:
     entity, _ = draw.stateful()
-    words = {"Name": draw.domain.service, "methods": listed([one.name for one in operations])}
+    words = {
+        "Name": draw.domain.service,
+        "Panel": pieces.panel_name(draw.domain),
+        "methods": listed([one.name for one in operations]),
+    }
     return Said("component", {**_entity(entity), **words})
 
 
@@ -395,7 +450,10 @@ def paged_service(draw: Draw) -> Sketch:
     service = pieces.service(draw.domain.service, [pieces.listing(entity, (entity.name,))])
     return draw.sketch(
         [service, pieces.page_of(), pieces.type_of(entity, slots)],
-        Said("page", _entity(entity)),
+        Said(
+            "page",
+            {**_entity(entity), "Service": draw.domain.service, "method": pieces.listing_name(entity)},
+        ),
         said_type(entity, slots),
     )
 
@@ -420,17 +478,17 @@ def _extras(draw: Draw, operations: Sequence[Operation], count: int) -> tuple[li
     stateful, states = draw.stateful()
     value = draw.rng.choice(draw.domain.states[states])
     tried = [
-        (pieces.scenario(first), said_of("scenario", first)),
-        (pieces.test(first), said_of("test", first)),
+        (pieces.scenario(first), _said_scenario(draw, first)),
+        (pieces.test(first), _said_test(draw, first)),
     ]
     offered: list[tuple[Element, Said]] = [
-        (pieces.transaction(first), said_of("transaction", first)),
-        (pieces.behavior(f"{upper(draw.domain.name)}Events", events), said_behavior(events)),
+        (pieces.transaction(first), said_of("transaction", upper(first.name), draw.domain, first)),
+        (pieces.behavior(pieces.events_name(draw.domain), events), said_behavior(draw.domain, events)),
         (pieces.validation(entity, rules), said_rules("validation", entity, rules)),
         (pieces.migration(grown, slot), _said_migration(grown, slot)),
         (_panel(draw, operations), _said_panel(draw, operations)),
         (pieces.algorithm(draw.domain.algorithm, ()), said_algorithm(draw)),
-        (pieces.scan(stateful, value), Said("scan", {**_entity(stateful), "value": value})),
+        (pieces.scan(stateful, value), said_scan(stateful, value)),
     ]
     chosen = [draw.rng.choice(tried), *draw.rng.sample(offered, count)]
     return [element for element, _ in chosen], [said for _, said in chosen]
@@ -441,7 +499,7 @@ def _system(draw: Draw, operations: int, extras: int, *, typed: bool) -> Sketch:
     found = draw.types(chosen)[0] if typed else []
     names = [element.name for element in found]
     said = [said_service(draw.domain, chosen)]
-    dependencies: dict[str, Value] = {"data": Named(f"{upper(draw.domain.name)}Data")}
+    dependencies: dict[str, Value] = {"data": Named(pieces.data_name(draw.domain))}
     if draw.rng.random() < 0.3:
         dependencies |= pieces.outside()
         said.append(Said("outside", {}))
@@ -463,7 +521,7 @@ def _system(draw: Draw, operations: int, extras: int, *, typed: bool) -> Sketch:
     storage = [pieces.database(draw.domain, tables)]
     if not typed:
         storage.append(pieces.relationships(entities))
-        said.append(Said("relationships", _entities(entities)))
+        said.append(said_relationships(draw.domain, entities))
     return draw.sketch([service, *found, *storage, *more], *said, *spoken)
 
 
@@ -536,8 +594,8 @@ def bridged(draw: Draw) -> Sketch:
     services = [pieces.service(domain.service, [pieces.method(one, ())]) for domain, one in sides]
     (left, first), (right, second) = sides
     joint = pieces.component(
-        f"{upper(left.name)}{upper(right.name)}Desk",
-        {left.name: left.service, right.name: right.service},
+        f"{left.title}{right.title}Desk",
+        {lower(left.title): left.service, lower(right.title): right.service},
         [plural(lower(each.stateful()[0].name)) for each in (draw, other)],
         [first.name, second.name],
     )
