@@ -61,8 +61,8 @@ def _likeness(one: Unit, other: Unit) -> float:
     """Half of it what they are called, half what they hold; a name counts fully where it is one that nobody could
     guess."""
     held = _facts_share(one.held, other.held)
-    if one.loose:
-        return held
+    if one.loose and other.loose:
+        return held if one.held or other.held else 1.0
     name = overlap(frozenset(one.stems), frozenset(other.stems))
     return (name + held) / 2 if held or name < 1 else name
 

@@ -66,6 +66,15 @@ _ACTIONS = frozenset(
     subscribe suggest summarise summarize suspend swap sync tag test track transfer transform translate trigger
     unlock update upload validate verify view visit vote water weigh withdraw""".split()  # noqa: SIM905
 )
+_BEFORE_THINGS = ("a", "an", "the", "of", "each", "every", "their", "its", "new", "own")
+# Actions that are things as often; in the plural, or behind an action, they are.
+_EITHER = frozenset(
+    stem(word)
+    for word in """audit backup bill block book charge check copy display draw export group import index invoice issue
+    list load lock log loan map match measure message order plan post process purchase rank rate record report request
+    review route run score share ship sort stock store tag test track transfer trigger view visit
+    vote""".split()  # noqa: SIM905
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -126,16 +135,8 @@ def asked(prompt: str) -> tuple[dict[str, str], dict[str, str]]:
         root = stem(word)
         low = word.lower()
         if low not in STOP and root not in _ASKING and len(word) > 2:
-            is_action = root in _ACTIONS and before not in (
-                "a",
-                "an",
-                "the",
-                "of",
-                "each",
-                "every",
-                "their",
-                "its",
-            )
+            is_thing = root in _EITHER and (low.endswith("s") or stem(before) in _ACTIONS)
+            is_action = root in _ACTIONS and before not in _BEFORE_THINGS and not is_thing
             target = actions if is_action else things
             if root not in target.values():
                 target[low] = root

@@ -49,7 +49,7 @@ PRIMITIVES = frozenset(
 )
 # Elements whose fields are types; those of others hold settings.
 TYPE_KINDS = frozenset(
-    "Type Data Struct Record Entity Model Event Message Class Interface DataStructure Component Material".split()  # noqa: SIM905
+    "Type Data Struct Record Entity Model Event Message Class Interface DataStructure".split()  # noqa: SIM905
 )
 NO_TYPES = frozenset({"Scenario", "Test", "Operation", "Transaction", "Migration", "Relationships", "Schema"})
 
