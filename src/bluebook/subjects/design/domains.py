@@ -144,7 +144,7 @@ def _domain(name: str, read: _Domain) -> Domain:
                 key,
                 one.does,
                 _slots(one.takes),
-                _slot(f"result {one.gives}"),
+                slot_of(f"result {one.gives}"),
                 tuple(one.needs),
                 tuple(one.ensures),
                 one.fails,
@@ -158,10 +158,10 @@ def _domain(name: str, read: _Domain) -> Domain:
             read.algorithm.name,
             read.algorithm.does,
             _slots(read.algorithm.takes),
-            _slot(f"result {read.algorithm.gives}"),
+            slot_of(f"result {read.algorithm.gives}"),
             tuple(read.algorithm.steps),
         ),
-        grows=(Entity("", ()), _slot(read.grows.field)),
+        grows=(Entity("", ()), slot_of(read.grows.field)),
     )
     for named in _named(made):
         if named not in {*PRIMITIVES, *made.entities, *made.states}:
@@ -183,9 +183,10 @@ def _named(domain: Domain) -> Iterator[str]:
 
 
 def _slots(text: str) -> tuple[Slot, ...]:
-    return tuple(_slot(each) for each in text.split(", "))
+    return tuple(slot_of(each) for each in text.split(", "))
 
 
-def _slot(text: str) -> Slot:
+def slot_of(text: str) -> Slot:
+    """`title string`, `loans Loan[]`."""
     name, _, kind = text.strip().partition(" ")
     return Slot(name, kind.removesuffix("[]"), kind.endswith("[]"))

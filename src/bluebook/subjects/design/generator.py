@@ -40,7 +40,7 @@ from bluebook.subjects.design.wordings import (
 STAGE, DOMAIN = "stage:", "domain:"  # constructs that say where an example comes from
 INVENTED_SHARE = 0.5  # of designs for which nobody names a domain
 RESERVED_SHARE = 7
-LONGEST = 2_500  # letters of prompt and response together; the embedded context is to hold them all
+LONGEST = 2_300  # letters of prompt and response together; the embedded context is to hold them all
 ExamKind = Literal["practice", "holdout"]
 _TRIES = 2_000
 # Where nobody names a stage: mostly what is short. The embedded base reads these.

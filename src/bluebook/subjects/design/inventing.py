@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
-from bluebook.subjects.design.domains import Algorithm, Domain, Entity, Operation, Slot
+from bluebook.subjects.design.domains import Algorithm, Domain, Entity, Operation, Slot, slot_of
 
 NAME = "invented"
 
@@ -110,7 +110,7 @@ def invent(rng: Random) -> Domain:
     entities = {}
     for at, noun in enumerate(nouns):
         fields = rng.sample(_FIELDS, rng.randint(2, 3) if at < 2 else 2)
-        slots = [Slot(*field.split()) for field in fields]
+        slots = [slot_of(field) for field in fields]
         if at == 2:
             slots = [Slot(lowered(other), other) for other in nouns[: rng.randint(1, 2)]] + slots
             slots.append(Slot("state", state))
@@ -120,11 +120,8 @@ def invent(rng: Random) -> Domain:
         for entity in entities.values()
         for slot in rng.sample(entity.plain, 1)
     }
-    grown = Slot(
-        *rng.choice(
-            [field for field in _FIELDS if all(_lacks(one, field) for one in entities.values())]
-        ).split()
-    )
+    lacking = [field for field in _FIELDS if all(_lacks(one, field) for one in entities.values())]
+    grown = slot_of(rng.choice(lacking))
     return Domain(
         name=NAME,
         title="".join(word.capitalize() for word in place.split()),
@@ -155,7 +152,7 @@ def _operation(nouns: list[str], verb: str, rng: Random) -> Operation:
     before, after, wrong, missing = rng.sample(_STATES, 4)
     takes = [Slot(thing, noun)]
     if rng.random() < 0.5:
-        takes.append(Slot(beside, other) if rng.random() < 0.5 else Slot(*rng.choice(_FIELDS).split()))
+        takes.append(Slot(beside, other) if rng.random() < 0.5 else slot_of(rng.choice(_FIELDS)))
     more = f" with {_one(beside)}" if len(takes) > 1 and takes[1].type == other else ""
     return Operation(
         name=f"{verb}{noun}",
@@ -187,7 +184,7 @@ def _algorithm(nouns: list[str], rng: Random) -> Algorithm:
     return Algorithm(
         name=f"{noun}{rng.choice(_ENDINGS)}",
         does=f"{first} every {thing}",
-        takes=(Slot(thing, noun), Slot(*rng.choice(_FIELDS).split())),
+        takes=(Slot(thing, noun), slot_of(rng.choice(_FIELDS))),
         gives=Slot("result", kind),
         steps=(f"{first} the {thing}", f"{second} what is {state}", f"{third} the rest"),
     )
