@@ -15,7 +15,7 @@ or the words that the name is made of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -48,8 +48,15 @@ _ASKING = frozenset(
     stem(word)
     for word in """design blueprint write build make give me please need want using use simple complex system service
     application app module component feature support implement implementation that include provide handle way thing
-    should example good new one two three four five six seven eight nine ten also must sure show
-    model""".split()  # noqa: SIM905
+    should example good new one two three four five six seven eight nine ten also must sure show model
+    about across after against ago along among anybody anyone anything around because become before begin behind being
+    belong below beside between beyond bit bring call called case come during easy enough even ever everybody everyone
+    everything fail first get given go great happen hard help hold inside instead keep kind know large last late later
+    least less let like little long look lot many maybe mean might miss missing much name named near never next nobody
+    none nothing now often old outside part people perhaps place possible problem promise put quite rather really
+    right same say second see seem several short since small somebody someone something soon still stay step sure take
+    talk tell think third though through time together toward try turn understand until upon useful usual want well
+    whether whole why within word work wrong yet""".split()  # noqa: SIM905
 )
 _ACTIONS = frozenset(
     stem(word)
@@ -75,6 +82,7 @@ _EITHER = frozenset(
     review route run score share ship sort stock store tag test track transfer trigger view visit
     vote""".split()  # noqa: SIM905
 )
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -130,8 +138,7 @@ def asked(prompt: str) -> tuple[dict[str, str], dict[str, str]]:
     things: dict[str, str] = {}
     actions: dict[str, str] = {}
     before = ""
-    for found in _WORD.finditer(prompt):
-        word = found[0]
+    for word in _words(prompt):
         root = stem(word)
         low = word.lower()
         if low not in STOP and root not in _ASKING and len(word) > 2:
@@ -142,6 +149,13 @@ def asked(prompt: str) -> tuple[dict[str, str], dict[str, str]]:
                 target[low] = root
         before = low
     return things, actions
+
+
+def _words(prompt: str) -> Iterator[str]:
+    """The words of a prompt; names that are made of several are taken apart."""
+    for found in _WORD.finditer(prompt):
+        parts = _PART.findall(found[0])
+        yield from parts if len(parts) > 1 else (found[0],)
 
 
 class _Told:

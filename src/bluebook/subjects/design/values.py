@@ -159,8 +159,10 @@ class Values(Scanner):
         if sign == "{":
             return self.options(self.suffixes(Object(self.block(Mode.OBJECT))))
         if sign == "`":
-            return self.reference(start, None, start)
-        if sign.isalpha() or sign in '"_(':
+            path = self.reference(start, None, start)
+            if self.ended():
+                return path
+        elif sign.isalpha() or sign in '"_(':
             kind = self.typed()
             if kind is not None:
                 return kind
