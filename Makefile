@@ -1,4 +1,4 @@
-# make run    set up, run the whole graph on the sample data, show the mastery table
+# make run    set up, run the whole graph on the sample data, show the mastery table, back up if a drive is set
 # make test   set up, run the test suite
 # make lint   ruff and mypy
 # Both set up first, so either works first on a fresh machine with Python 3.11, git, make and gcc.
@@ -31,9 +31,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 run: $(VENV)/.ready
 	dvc repro
 	bluebook status
+	bluebook backup milestone
 
+# A worker for each core, and in each one thread: torch's own threads would wait for one another.
 test: $(VENV)/.ready
-	pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not slow and not gpu"
 
 test-slow: $(VENV)/.ready
 	pytest -m slow

@@ -6,7 +6,7 @@ python benchmarks/answering.py [--items 256] [--batch 64] [--runs 3]
 The model has the shape of the embedded base in params.yaml and random weights. Lengths are about those of
 curated memories at 3.4 bytes a token: prompts of 31 tokens in the middle and 44 on average, replies of 30 on
 average and 96 at most. Two ways are measured one at a time: the library's `generate`, and the exam's own loop
-with a batch of 1. The library in batches shows what the own loop is for. The best of the runs counts, because
+with one row at once. The library in batches shows what the own loop is for. The best of the runs counts, because
 whatever else the machine does only slows them.
 """
 
@@ -58,8 +58,8 @@ def _model(shape: params.EmbeddedParams) -> Qwen3ForCausalLM:
     return model
 
 
-def _own(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
-    return sum(map(len, greedy(model, prompts, [LIMIT] * len(prompts), stop=STOP)))
+def _own(model: Qwen3ForCausalLM, prompts: Sequence[list[int]], at_once: int) -> int:
+    return sum(map(len, greedy(model, prompts, [LIMIT] * len(prompts), stop=STOP, at_once=at_once)))
 
 
 def _library(model: Qwen3ForCausalLM, prompts: Sequence[list[int]]) -> int:
@@ -103,13 +103,17 @@ def main() -> None:
     few = prompts[:: max(1, len(prompts) // 32)]  # one at a time is slow and even; every eighth will do
     ways: dict[str, tuple[Writer, Sequence[list[int]], int]] = {
         "library, one at a time": (lambda rows: _library(model, rows), few, 1),
-        "own loop, one at a time": (lambda rows: _own(model, rows), few, 1),
+        "own loop, one at a time": (lambda rows: _own(model, rows, 1), few, len(few)),
         f"library, batches of {options.batch}": (
             lambda rows: _library(model, rows),
             prompts,
             options.batch,
         ),
-        f"own loop, batches of {options.batch}": (lambda rows: _own(model, rows), prompts, options.batch),
+        f"own loop, {options.batch} at once": (
+            lambda rows: _own(model, rows, options.batch),
+            prompts,
+            len(prompts),
+        ),
     }
     rates: dict[str, float] = {}
     for _ in range(options.runs):

@@ -46,12 +46,16 @@ class Dictation:
         self._at[row] += 1
 
 
-def written(engine: InProcess, group: Group, guide: Guide | None) -> tuple[list[list[int]], float]:
+def written(
+    engine: InProcess, group: Group, at_once: int, guide: Guide | None
+) -> tuple[list[list[int]], float]:
     """Tokens of the group's answers, and the seconds they took."""
     prompts = [engine.prompt(one.messages) for one in group]
     limits = [engine.limit(prompt) for prompt in prompts]
     started = time.perf_counter()
-    tokens = greedy(engine.candidate.model, prompts, limits, stop=engine.candidate.stop, guide=guide)
+    tokens = greedy(
+        engine.candidate.model, prompts, limits, stop=engine.candidate.stop, at_once=at_once, guide=guide
+    )
     return tokens, time.perf_counter() - started
 
 
@@ -96,9 +100,11 @@ def main() -> None:
     for run in range(options.runs):
         held, dictated = 0.0, 0.0
         for group in engine.plan([Asked(item, "constrained") for item in items]) if language else ():
-            tokens, seconds = written(engine, group, engine.guide("constrained", len(group)))
+            tokens, seconds = written(
+                engine, group, local.answer_batch, engine.guide("constrained", len(group))
+            )
             held += seconds
-            dictated += written(engine, group, Dictation(tokens))[1]
+            dictated += written(engine, group, local.answer_batch, Dictation(tokens))[1]
         if language:
             ratio = f"{held / dictated:.2f} x"
             print(

@@ -31,9 +31,9 @@ from bluebook.subjects.ue5.generator import CORE, ExamKind, Generator
 ROOT = Path(__file__).parents[1]
 SUBJECT = "ue5"
 LEFT_OUT = CORE[1::3]  # seven of twenty-two, not picked by hand
-GENERATED = 4000
-LESSON = 1200
-MOST, ITEMS = 6, 140  # nodes of an exam's program, and programs
+GENERATED = 5000
+LESSON = 1700
+MOST, ITEMS = 5, 130  # nodes of an exam's program, and programs
 
 
 def run(folder: Path, *command: str) -> None:
@@ -63,7 +63,7 @@ def school(folder: Path) -> None:
     generator = Generator(shipped())
     kinds: tuple[ExamKind, ...] = ("practice", "holdout")
     for kind in kinds:
-        items = exam(generator, f"{SUBJECT}-{kind}", Plan(kind, ITEMS, f"teaching {kind}", most=MOST))
+        items = exam(generator, f"{SUBJECT}-core-{kind}", Plan(kind, ITEMS, f"teaching {kind}", most=MOST))
         write_jsonl(folder / "data/exams" / SUBJECT / f"{kind}.jsonl", items)
     for key, value in (("user.name", "Bluebook"), ("user.email", "bluebook@localhost")):
         run(folder, "git", "config", key, value)

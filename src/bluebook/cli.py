@@ -14,7 +14,17 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from bluebook import cli_ask, cli_exams, cli_lessons, cli_teach, cli_train, cli_ue5
+from bluebook import (
+    cli_ask,
+    cli_backups,
+    cli_deploy,
+    cli_exams,
+    cli_lessons,
+    cli_releases,
+    cli_teach,
+    cli_train,
+    cli_ue5,
+)
 from bluebook.cli_input import File, Json, SubjectName, known_subject, load_subject, read_text
 from bluebook.errors import BluebookError
 
@@ -32,7 +42,11 @@ app.add_typer(cli_ue5.app, name="ue5")
 app.add_typer(cli_train.app, name="train")
 app.add_typer(cli_lessons.app, name="lessons")
 app.add_typer(cli_exams.app, name="exams")
+app.add_typer(cli_backups.remote_app, name="remote")
+app.add_typer(cli_backups.backup_app, name="backup")
 app.command()(cli_teach.teach)
+app.command()(cli_releases.release)
+app.command()(cli_releases.restore)
 
 
 Existing = typer.Option(exists=True, dir_okay=False)
@@ -134,6 +148,7 @@ def grade(
 
 
 app.command()(cli_ask.ask)
+app.command()(cli_deploy.deploy)
 
 
 @app.command()

@@ -28,16 +28,26 @@ def teach(
     """Teach until every target construct is mastered: draft, promote, rebuild, examine, keep or take back, commit.
 
     It commits each cycle on the present branch, needs a clean work tree, and goes on where it was interrupted. A
-    lesson that makes the model forget is set aside in data/set_aside, with the reason. Exit 1 when it ended and some
-    target is not mastered.
+    lesson that makes the model forget is set aside in data/set_aside, with the reason. Each cycle goes to the second
+    drive, if one is set. Exit 1 when it ended and some target is not mastered, or the last cycle is not on the drive.
 
     bluebook teach ue5 --cycles 3
     """
+    from bluebook.cli_backups import saved
     from bluebook.records import encode
     from bluebook.teaching.loop import teach as run
     from bluebook.teaching.propose import propose
 
-    history = run(ROOT, subject, cycles=cycles, until=until, wanted=target or (), propose=propose)
+    saves: list[bool] = []
+    history = run(
+        ROOT,
+        subject,
+        cycles=cycles,
+        until=until,
+        wanted=target or (),
+        propose=propose,
+        save=lambda when: saves.append(saved(when)),
+    )
     if json:
         print(encode(history).decode())
     else:
@@ -45,4 +55,4 @@ def teach(
 
         print_cycles(history.cycles)
         print(f"{subject}: {history.reason}")
-    raise typer.Exit(1 if history.open else 0)
+    raise typer.Exit(1 if history.open or not all(saves[-1:]) else 0)

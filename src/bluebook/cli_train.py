@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,8 +65,11 @@ def stop(subject: SubjectName) -> None:
 def resume(subject: SubjectName) -> None:
     """Go on with a stopped or killed training, from its last checkpoint; stages before it run where stale.
 
+    What was trained then goes to the second drive, if one is set.
+
     bluebook train resume persona
     """
+    from bluebook.cli_backups import saved as backed_up
     from bluebook.training.checkpoints import ROOT, newest
     from bluebook.training.control import request_stop
 
@@ -82,7 +86,7 @@ def resume(subject: SubjectName) -> None:
     while running.poll() is None:
         with suppress(KeyboardInterrupt):  # the training got it as well, and is saving
             running.wait()
-    raise typer.Exit(0 if running.returncode == 0 else 1)
+    raise typer.Exit(0 if running.returncode == 0 and backed_up() else 1)
 
 
 @app.command()
@@ -114,6 +118,59 @@ def watch(
     else:
         found = follow(run_path(subject), found, once=once)
     raise typer.Exit(0 if found.standing in {"running", "completed", "stopped"} else 1)
+
+
+@app.command()
+def elsewhere(
+    subject: SubjectName,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, run and paid; do nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")] = False,
+) -> None:
+    """Train on the machine that `train_on` in local.yaml names. What comes back stands here as if trained here.
+
+    The same command goes on after a cut connection or a kill. Ctrl-C ends the run there, too.
+
+    bluebook train elsewhere persona --dry-run
+    """
+    from bluebook import params
+    from bluebook.elsewhere import train as far
+    from bluebook.errors import ParamsError
+    from bluebook.records import encode
+
+    settings = params.load_local().train_on
+    if settings is None:
+        raise ParamsError(
+            "local.yaml: there is no `train_on`, which names the machine to train on; see README"
+        )
+    root = Path()
+    if dry_run:
+        plan = far.plan(root, subject, settings)
+        if json:
+            print(encode(plan).decode())
+        else:
+            print(f"{plan.stage} as run {plan.run} at {plan.where}: {plan.reached or 'it can be reached'}")
+            print(f"  inputs   {plan.files:,} files, {plan.bytes:,} bytes, of which it is sent what it lacks")
+            print(f"  command  {plan.command}")
+            print(f"  outputs  {', '.join(plan.outputs)}")
+            print(
+                f"  ends by itself after {plan.hours:g} hours, {plan.cost:g} at most"
+                if plan.hours
+                else "  no limit"
+            )
+        raise typer.Exit(1 if plan.reached else 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the run is ended there first
+    spent = far.train(root, subject, settings, lambda text: print(text, file=sys.stderr, flush=True))
+    if json:
+        print(encode(spent).decode())
+    elif spent is None:
+        print(f"{subject}: its adapter is up to date")
+    else:
+        print(
+            f"{subject}: trained by run {spent.run} in {spent.seconds:.0f} s, cost {spent.cost:g}; {spent.sent:,} "
+            f"bytes sent, {spent.fetched:,} fetched; `dvc repro health@{subject}` examines it"
+        )
 
 
 @app.command()

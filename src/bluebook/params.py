@@ -190,6 +190,23 @@ class ServerParams(Struct, frozen=True):
     at_once: Annotated[int, Meta(ge=1)] = 8  # items asked at a time
 
 
+class TrainOn(Struct, frozen=True):
+    """Where `bluebook train elsewhere` trains. Price and budget are in one currency."""
+
+    kind: Literal["local", "ssh"]
+    folder: str  # on that machine, relative to the user's home there; for `local` to the repository
+    host: str = ""  # as ssh knows it
+    options: list[str] = []  # of ssh, such as ["-p", "2222"]
+    python: str = "python3"  # that machine's, with the packages of requirements.lock
+    setup: str = ""  # a shell command in the run's folder before training, such as `make .venv/.ready`
+    settings: dict[str, Any] = {}  # that machine's local.yaml
+    per_hour: Annotated[float, Meta(ge=0)] = 0.0  # its price
+    budget: Annotated[float, Meta(ge=0)] = 0.0  # of one run; 0: no limit, and then `per_hour` must be 0 too
+    grace_minutes: Annotated[float, Meta(gt=0)] = 15.0  # without a sign from here, until it ends by itself
+    after: str = ""  # a command there that gives the machine back, such as `sudo poweroff`
+    teardown: str = ""  # a command here that does
+
+
 class Local(Struct, frozen=True):
     """Run-only settings. Their defaults suit any machine; an empty or missing file is fine."""
 
@@ -209,6 +226,7 @@ class Local(Struct, frozen=True):
     # Where else the loss curve goes; all of it stays on this machine.
     track: tuple[Literal["dvclive", "wandb"], ...] = ()
     teacher: TeacherSettings | None = None  # nothing leaves the machine without one
+    train_on: TrainOn | None = None  # another machine for `bluebook train elsewhere`
     launch: list[str] = []  # the command that starts training in several processes; empty: one
 
 

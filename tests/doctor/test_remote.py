@@ -32,7 +32,7 @@ def only(found: list[Finding]) -> Finding:
 
 def test_none(tmp_path: Path) -> None:
     found = only(remote(repository(tmp_path)))
-    assert found.level == "note" and "dvc remote add" in found.advice
+    assert found.level == "note" and "remote set" in found.advice
 
 
 def test_a_drive_that_is_not_mounted(tmp_path: Path) -> None:

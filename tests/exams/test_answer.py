@@ -127,7 +127,7 @@ def messages(item: ExamItem) -> list[Message]:
 def test_answers_are_those_of_the_library_one_prompt_at_a_time(sitting: Candidate, tmp_path: Path) -> None:
     items = exam(24)
     prompts = [encode_prompt(sitting.tokenizer, sitting.family, messages(item)) for item in items]
-    together = greedy(sitting.model, prompts, [40] * 24, stop=2)
+    together = greedy(sitting.model, prompts, [40] * 24, stop=2, at_once=24)
     found = {row.item: row for row in ask(sitting, items, tmp_path)}
     for item, prompt, expected in zip(items, prompts, together, strict=True):
         whole = sitting.model.generate(
@@ -152,18 +152,19 @@ def test_the_batch_is_no_part_of_the_question(sitting: Candidate, tmp_path: Path
 
 def test_a_row_stops_at_its_own_limit_or_at_the_stop_token(qwen: Candidate) -> None:
     prompts = [encode_prompt(qwen.tokenizer, qwen.family, messages(item)) for item in exam(12)]
-    free = greedy(qwen.model, prompts, [30] * 12, stop=2)
+    free = greedy(qwen.model, prompts, [30] * 12, stop=2, at_once=12)
     limits = [1 + place * 2 for place in range(12)]
-    assert greedy(qwen.model, prompts, limits, stop=2) == [
-        row[:limit] for row, limit in zip(free, limits, strict=True)
-    ]
+    for at_once in (1, 3, 5, 12):
+        assert greedy(qwen.model, prompts, limits, stop=2, at_once=at_once) == [
+            row[:limit] for row, limit in zip(free, limits, strict=True)
+        ]
     for row in free:
         assert 2 not in row[:-1]
 
 
 def test_no_special_token_is_in_a_text(sitting: Candidate, tmp_path: Path) -> None:
     prompts = [encode_prompt(sitting.tokenizer, sitting.family, messages(item)) for item in exam(60)]
-    written = greedy(sitting.model, prompts, [40] * 60, stop=2)
+    written = greedy(sitting.model, prompts, [40] * 60, stop=2, at_once=20)
     assert any(token < 2 for row in written for token in row), "the model writes none: nothing is tested"
     for row in ask(sitting, exam(60), tmp_path):
         assert not any(token in row.text for token in SPECIAL)
@@ -186,9 +187,9 @@ def test_a_prompt_without_room_is_an_error_and_one_with_little_is_cut_short(
 
 def test_a_killed_run_goes_on_and_ends_the_same(qwen: Candidate, tmp_path: Path) -> None:
     items = exam(24)
-    whole = ask(qwen, items, tmp_path / "whole")
+    whole = ask(qwen, items, tmp_path / "whole", batch=1)
     kept = tmp_path / "kept.jsonl"
-    engine = InProcess(qwen, tokens=40, batch=8)
+    engine = InProcess(qwen, tokens=40, batch=1)
     with pytest.raises(Stopped):
         answer(engine, items, partial=Partial(kept, "run"), running=Killed("6.2", "Ask"))
     assert len(kept.read_bytes().splitlines()) == 16

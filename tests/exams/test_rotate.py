@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from bluebook.corpus.apart import read_kept_apart
 from bluebook.errors import BluebookError, DataError
@@ -34,7 +35,8 @@ def repository(root: Path) -> None:
     write_jsonl(root / "data/exams/prefix/practice.jsonl", practice)
     write_jsonl(root / "data/exams/prefix/holdout.jsonl", holdout)
     write_jsonl(root / "data/examples/prefix.jsonl", [example(["add"], rng)])
-    write_jsonl(root / "data/holdout/prefix.jsonl", [item(9, ["sub", "add"], rng, "holdout")])
+    aside = replace(item(9, ["sub", "add"], rng, "holdout"), exam="prefix-records")
+    write_jsonl(root / "data/holdout/prefix.jsonl", [aside])
     (root / "params.yaml").write_text(PARAMS)
 
 

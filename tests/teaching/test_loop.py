@@ -320,3 +320,14 @@ def test_without_a_branch_or_a_holdout_nothing_begins(world: World) -> None:
     world.git("switch", "--quiet", "main")
     with pytest.raises(BluebookError, match=r"Pulley \(0\)"):
         world.teach(wanted=["Pulley"])
+
+
+def test_before_each_training_and_after_each_commit_it_can_be_saved(world: World) -> None:
+    world.lessons = lambda number, attempt: ["teach Lever"]
+    seen: list[tuple[str, int]] = []
+
+    def save(when: str) -> None:
+        seen.append((when, int(world.git("rev-list", "--count", "HEAD"))))
+
+    world.teach(cycles=1, save=save)
+    assert seen == [("pre-training", 1), ("milestone", 2), ("pre-training", 2), ("milestone", 3)]

@@ -175,9 +175,9 @@ def test_a_model_that_takes_packed_rows_still_writes_as_before(ready: Ready, bas
     """Answering pads on the left and keeps a cache, which only torch's own attention and mask know."""
     model, prompts = load_base(base, LOCAL), [row.prompt for row in ready.rows[:6]]
     stop = ready.tokenizer.convert_tokens_to_ids(ready.family.stop_token)
-    before = greedy(model, prompts, [12] * 6, stop=stop)
+    before = greedy(model, prompts, [12] * 6, stop=stop, at_once=4)
     attention.use(model)
-    assert greedy(model, prompts, [12] * 6, stop=stop) == before
+    assert greedy(model, prompts, [12] * 6, stop=stop, at_once=4) == before
 
 
 def test_packing_a_model_with_windows_is_refused_or_left() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bluebook.corpus.duplicates import Fingerprint, NearIndex, fingerprint
 from bluebook.corpus.quotes import Quotes
+from bluebook.errors import DataError
 from bluebook.records import ExamItem, read_jsonl
 from bluebook.subjects.subject import Subject, program_of
 
@@ -89,9 +90,24 @@ class Exams(Seen):
 
 def read_kept_apart(exams: Path, holdout: Path | None = None) -> Iterator[ExamItem]:
     """Every item that nothing may be trained on: those of `exams`, present and retired, and those set aside from
-    records in `holdout`, where that exists."""
-    files = [*sorted(exams.glob("*.jsonl")), *sorted(exams.glob(f"{RETIRED}/*.jsonl"))]
-    if holdout is not None and holdout.exists():
-        files.append(holdout)
-    for file in files:
+    records in `holdout`, where that exists.
+
+    Raises DataError where a present exam has items of two versions: it could not be graded after hours of training."""
+    present = [
+        *sorted(exams.glob("*.jsonl")),
+        *([holdout] if holdout is not None and holdout.exists() else []),
+    ]
+    versions: dict[str, tuple[str, Path]] = {}
+    for file in present:
+        for item in read_jsonl(file, ExamItem):
+            version, first = versions.setdefault(item.exam, (item.version, file))
+            if version != item.version:
+                raise DataError(
+                    file,
+                    None,
+                    f"item {item.id!r} is of version {item.version} of the exam {item.exam!r}, which has version "
+                    f"{version} in {first}. Give one of the two exams another name",
+                )
+            yield item
+    for file in sorted(exams.glob(f"{RETIRED}/*.jsonl")):
         yield from read_jsonl(file, ExamItem)

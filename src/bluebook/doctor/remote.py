@@ -21,7 +21,7 @@ from bluebook.doctor.findings import Finding, fine, note, warning
 
 LIMIT = 12.0  # seconds for a remote over the network
 READ_ONLY = re.compile("https?://")  # a file written there can often not be removed again, so none is
-ADD = "`dvc remote add --default backup FOLDER-ON-ANOTHER-DRIVE`, then `dvc push`"
+ADD = "`bluebook remote set FOLDER-ON-ANOTHER-DRIVE`, then `bluebook backup run`"
 
 
 class Remote(msgspec.Struct, kw_only=True, frozen=True):

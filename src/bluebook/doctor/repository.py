@@ -77,10 +77,11 @@ def dvc(root: Path) -> list[Finding]:
     except ConfigError:  # its message repeats values, and a value can be a password
         advice = "`dvc config --list` says which line is wrong in .dvc/config or .dvc/config.local"
         return [blocks("dvc", "its config cannot be read", advice)]
-    return [*_locks(root / ".dvc/tmp"), *_cache(root)]
+    return [*locks(root / ".dvc/tmp"), *_cache(root)]
 
 
-def _locks(folder: Path) -> list[Finding]:
+def locks(folder: Path) -> list[Finding]:
+    """Who holds a lock of DVC's, and which are left over; `folder` is `.dvc/tmp`."""
     holder = _held(folder / "lock")
     if holder is not None:
         return [note("dvc", f"DVC is running now{holder}", "other dvc commands wait for it or fail")]

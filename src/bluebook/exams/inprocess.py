@@ -1,9 +1,9 @@
 """A transformers model in this process, as an engine.
 
-Items are asked in batches of similar length, the longest first, so that a batch too large for the memory fails at
-once and not after an hour. The batches follow from the whole exam and not from what is left of it, so a killed run
-that goes on asks in the same company as before. Company matters in the last bit only: a kernel may sum in another
-order for another shape.
+Items are asked in groups of similar length, the longest first, so that a batch too large for the memory fails at
+once and not after an hour. Within a group the next item takes the place of one that is answered. The groups follow
+from the whole exam and not from what is left of it, so a killed run that goes on asks in the same company as before.
+Company matters in the last bit only: a kernel may sum in another order for another shape.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def load_candidate(name: str, base: Path, adapter: Path | None, local: Local) ->
     )
 
 
+_ROUNDS = 8  # of batches in a group: what a kill costs at most, beside the idle places at each group's end
+
+
 class InProcess:
     """A candidate as an engine. `language` is what `constrained` answers are held to; without one all are free."""
 
@@ -83,11 +86,11 @@ class InProcess:
         return ("free",) if self._language is None else MODES
 
     def plan(self, asked: Sequence[Asked]) -> list[Group]:
-        """Batches of one mode and of similar length."""
+        """Groups of one mode and of similar length."""
         ranked = sorted(asked, key=lambda one: (one.mode, -len(self.prompt(one.messages)), one.item.id))
         groups: list[Group] = []
         for _, rows in groupby(ranked, key=lambda one: one.mode):
-            groups += batches(list(rows), self._batch)
+            groups += batches(list(rows), self._batch * _ROUNDS)
         return groups
 
     def write(self, groups: Iterable[Group]) -> Iterator[list[Answer]]:
@@ -105,6 +108,7 @@ class InProcess:
             [prompt],
             [limit],
             stop=self.candidate.stop,
+            at_once=1,
             guide=self.guide(mode, 1),
             seconds=self._seconds,
         ):
@@ -129,6 +133,7 @@ class InProcess:
                 [prompts[place] for place in rows],
                 [limits[place] for place in rows],
                 stop=self.candidate.stop,
+                at_once=self._batch,
                 guide=self.guide(mode, len(rows)),
                 seconds=self._seconds,
             )

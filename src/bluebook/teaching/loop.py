@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -47,6 +47,8 @@ class Proposal(NamedTuple):
 # Root, subject, number of the cycle, and how many lessons were set aside since one was kept. No rows: nothing to teach.
 Propose = Callable[[Path, str, int, int], Proposal]
 Rebuild = Callable[[IO[bytes]], None]
+# Called before each rebuild and after each commit of a cycle, so that both can be saved elsewhere.
+Save = Callable[[Literal["pre-training", "milestone"]], object]
 
 
 class SetAside(msgspec.Struct, kw_only=True):
@@ -71,6 +73,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def nowhere(when: str) -> None:
+    """Saves nothing."""
+
+
 def teach(
     root: Path,
     subject: str,
@@ -80,6 +86,7 @@ def teach(
     wanted: Sequence[str] = (),
     propose: Propose,
     rebuild: Rebuild | None = None,
+    save: Save = nowhere,
     tell: Tell = say,
 ) -> History:
     """Teach `subject` of the repository at `root`, in at most `cycles` lessons, until the accuracy on the holdout of
@@ -92,7 +99,7 @@ def teach(
     repository.ready()
     with alone(root, tell) as lock:
         build = rebuild or repository.rebuild
-        loop = _Loop(repository, until, wanted, propose, lambda: build(lock), tell)
+        loop = _Loop(repository, until, wanted, propose, lambda: build(lock), save, tell)
         return loop.run(cycles)
 
 
@@ -102,6 +109,7 @@ class _Loop(NamedTuple):
     wanted: Sequence[str]
     propose: Propose
     rebuild: Callable[[], None]
+    save: Save
     tell: Tell
 
     @property
@@ -257,6 +265,7 @@ class _Loop(NamedTuple):
     def start(self, trial: Trial) -> None:
         """Build what HEAD says, and record it unless it is recorded."""
         began = time.monotonic()
+        self.save("pre-training")
         self.rebuild()
         changed = self.repository.refuse_dirt(self.own(trial))
         now, kept = self.holdout(), self.kept()
@@ -275,6 +284,7 @@ class _Loop(NamedTuple):
             write_jsonl(self.root / trial.lesson, proposal.rows)
         kept = self.kept()
         before = [self.holdout_at(cycle.commit) for cycle in kept]
+        self.save("pre-training")
         try:
             self.rebuild()
         except RebuildFailed:
@@ -340,6 +350,7 @@ class _Loop(NamedTuple):
         headline = f"teach {self.subject}: {what}"
         self.repository.commit(paths, f"{headline}\n\n{trailers(cycle)}\n")
         self.tell(headline + (f": {cycle.reason}" if cycle.reason else ""))
+        self.save("milestone")
 
 
 def set_aside(lesson: str) -> tuple[Path, Path]:

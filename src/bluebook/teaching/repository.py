@@ -86,7 +86,10 @@ class Repository:
 
     def _run(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
         command = ["git", "-C", str(self.root), *arguments]
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        # In a session of its own, because a Git that is killed half-way leaves a lock that stops every later one.
+        return subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, start_new_session=True
+        )
 
     @cached_property
     def _prefix(self) -> str:
@@ -242,16 +245,19 @@ def holdout_of(raw: bytes | str, where: str) -> Holdout:
 
 
 @contextmanager
-def alone(root: Path, tell: Tell) -> Iterator[IO[bytes]]:
-    """Hold the repository's teaching lock; wait for whoever holds it, which may be the rebuild of a killed `teach`."""
-    path = root / TEACH_LOCK
+def alone(
+    root: Path,
+    tell: Tell,
+    path: Path = TEACH_LOCK,
+    who: str = "another `teach`, or the rebuild that a killed one left running,",
+) -> Iterator[IO[bytes]]:
+    """Hold a lock of the repository, by default the one for teaching; wait for `who` holds it."""
+    path = root / path
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            tell(
-                "another `teach`, or the rebuild that a killed one left running, is at work here; waiting for it"
-            )
+            tell(f"{who} is at work here; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock

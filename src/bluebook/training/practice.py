@@ -95,13 +95,13 @@ class Exam(NamedTuple):
     def _measure(self, model: PreTrainedModel) -> float:
         was_training, stop = model.training, stop_id(self.tokenizer, self.family)
         model.eval()
-        total = 0.0
-        for start in range(0, len(self.items), self.batch):
-            part = self.items[start : start + self.batch]
-            written = greedy(model, [item.prompt for item in part], [item.limit for item in part], stop=stop)
-            for item, tokens in zip(part, written, strict=True):
-                if tokens[-1] == stop:
-                    total += quality(item.reference, content(self.tokenizer, self.family, tokens))
+        prompts, limits = [item.prompt for item in self.items], [item.limit for item in self.items]
+        written = greedy(model, prompts, limits, stop=stop, at_once=self.batch)
+        total = sum(
+            quality(item.reference, content(self.tokenizer, self.family, tokens))
+            for item, tokens in zip(self.items, written, strict=True)
+            if tokens[-1] == stop
+        )
         model.train(was_training)
         return round(total / len(self.items), DIGITS)
 

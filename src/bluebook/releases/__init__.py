@@ -1,0 +1,1 @@
+"""Releases: gated, examined, tagged, restorable and deployed; and training on another machine."""
