@@ -57,7 +57,7 @@ class ComposeParams(Struct, frozen=True):
     holdout_share: float
     near_duplicate: float  # Jaccard similarity at which two examples count as one
     rotation: int  # of the holdout that is set aside from records: the next number sets others aside
-    # Examples from the subject's own generator that join the records and lessons: how many, or how many of each construct.
+    # Examples from the subject's own generator that join records and lessons: so many, or so many of each construct.
     generated: Annotated[int, Meta(ge=0)] | dict[str, Annotated[int, Meta(ge=0)]]
     without: list[str]  # constructs that only lessons bring in
 

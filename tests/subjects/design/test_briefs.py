@@ -65,7 +65,7 @@ def test_the_sample_gives_what_it_is_said_to_give() -> None:
             "dangling.md": ("dropped", "faulty", 0),
             "no-thinking.txt": ("unpaired", "no_thinking", 0),
             "only-a-question.md": ("unpaired", "no_design", 0),
-            "garbled.md": ("quarantined", "not_text", 0),
+            "garbled.txt": ("quarantined", "not_text", 0),
             "broken.jsonl": ("quarantined", "not_json", 0),
             "notes.pdf": ("dropped", "other_file", 0),
         }.items()

@@ -43,6 +43,9 @@ _ERRORS = rf"\[{_NAME}(, {_NAME}){{0,3}}\]"
 _PATH = f"{_WORDS} -> {_NAME}"
 _PATHS = rf"(\[{_PATH}(, {_PATH}){{0,2}}\]|\[)"  # in one line, or begun
 _POINT = "- [A-Z][A-Za-z0-9 ,:;]{15,240}\\."
+# What is said where a section has become as long as it may and still has too few different words.
+_LAST_POINT = "- Nothing more can be told from what was asked."
+_LAST_CONSTRAINT = "- Constraint: every name above has its element below"
 _CONSTRAINT = "- Constraint: [a-z][a-z ]{15,100}"
 _PRIMITIVE = "string|int|float|bool|timestamp|Duration"
 _COLUMN = "String|Int|Decimal|Bool|Timestamp|Date|Text|JSON"
@@ -121,6 +124,14 @@ def _lines(*bodies: str) -> Continuation:
     return Continuation(patterns=[f"/{body}/" for body in bodies])
 
 
+def _but(body: str, lines: Sequence[str]) -> Continuation:
+    """A line of this kind that is none of these."""
+    if not lines:
+        return _lines(body)
+    known = "|".join(line.replace(".", r"\.") for line in lines)
+    return Continuation(patterns=[f"(/{body}/ & ~/({known})/)"])
+
+
 def _several(*parts: Continuation) -> Continuation:
     return Continuation(
         texts=[text for part in parts for text in part.texts],
@@ -149,9 +160,14 @@ def _section() -> Lines:
     """Points, and the blank line behind them."""
     points: list[str] = []
     while True:
-        more = _lines(_POINT) if len(points) < MOST_POINTS else _texts()
-        enough = _substance(points) or len(points) >= MOST_POINTS
-        line = yield _several(more, _texts("") if enough else _texts())
+        offers = []
+        if enough := _substance(points):
+            offers.append(_texts(""))
+        if len(points) < MOST_POINTS:
+            offers.append(_but(_POINT, points))
+        elif not enough:
+            offers.append(_texts(_LAST_POINT))
+        line = yield _several(*offers)
         if not line:
             return
         points.append(line)
@@ -168,7 +184,10 @@ def _preparation(plan: Plan) -> Lines:
     kinds: list[str] = []
     closed = False  # after the constraint no more names
     while True:
-        enough = plan.is_any and (_substance(points) or len(points) >= MOST_PLANNED)
+        enough = plan.is_any and _substance(points)
+        if len(points) >= MOST_PLANNED and not enough:
+            points.append((yield _texts(_LAST_CONSTRAINT)))
+            enough = True
         offers = []
         if len(points) < MOST_PLANNED and not (closed and enough):
             offers += [_planned(kind) for kind in _plannable(kinds)]
