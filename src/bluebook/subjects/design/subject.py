@@ -11,15 +11,44 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from bluebook.records import ExamItem, Example, Origin, Outcome, Record, Region, Sample
+from bluebook.records import ExamItem, Example, GradeError, Origin, Outcome, Record, Region, Sample, Share
 from bluebook.subjects.design import checker, comparison, continuing, language, printing
+from bluebook.subjects.design.completeness import completeness
 from bluebook.subjects.design.policies import ExpectPolicy, IngestPolicy
 from bluebook.subjects.design.program import Program
 from bluebook.subjects.design.records import DesignRecord
+from bluebook.subjects.design.references import resolution
 from bluebook.subjects.subject import Comparison, Continuation, Diagnostic, PicturePair, Suite
 
 if TYPE_CHECKING:
     from bluebook.subjects.design.generator import Generator
+
+
+def exam_comparison(expected: Program, actual: Program) -> Comparison:
+    """`comparison.compare`, and what else an answer to an exam is asked: the thinking that its reference has, without
+    which the blueprint counts for nothing. Of stages and domains it says what it says of the whole.
+
+    `parts` also count how many of the two parts are there, how many of the answer's references lead somewhere, and how
+    many of the things that make a design whole it has."""
+    found = comparison.compare(expected, actual)
+    missing = bool(expected.thinking) and not actual.thinking
+    score = 0.0 if missing else found.score
+    lacking = GradeError(category="no_thinking", construct="thinking", detail="there is only a blueprint")
+    resolved = resolution(actual)
+    uses, dangling = resolved.uses.total(), len(resolved.dangling)
+    whole = sum(completeness(actual).parts.values(), Share())
+    return replace(
+        found,
+        score=score,
+        otherwise=score,
+        errors=[*([lacking] if missing else []), *found.errors],
+        parts={
+            **found.parts,
+            "both_parts": Share(int(not missing), 1, 1),
+            "references": Share(uses - dangling, uses, uses),
+            "completeness": Share(whole.right, whole.expected, whole.expected),
+        },
+    )
 
 
 class Design:
@@ -74,11 +103,13 @@ class Design:
         return printing.print_body(program.items)
 
     def compare(self, expected: Program, actual: Program) -> Comparison:
-        found = comparison.compare(expected, actual)
-        return replace(found, otherwise=found.score)
+        return exam_comparison(expected, actual)
 
     def draw(self, expected: Program, actual: Program) -> list[PicturePair]:
-        return []
+        # Late: to check or to grade a text needs no diagrams.
+        from bluebook.subjects.design.pictures import draw
+
+        return draw(expected, actual)
 
     def regions(self, response: str) -> list[Region]:
         return language.regions(response)
