@@ -63,15 +63,17 @@ class Continuation(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Picture(msgspec.Struct, kw_only=True, frozen=True):
-    """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, the one notation that
-    pictures are drawn from; the counts are those of what it holds.
+    """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, which a script of the page draws;
+    the counts are those of what it holds. A subject that draws for itself gives `svg`, a whole element without
+    scripts whose words are escaped, and no text; what is odd then has the class `odd` in it.
 
     The `odd_` fields are what the graph on the other side of a comparison does not have: nodes by their names
     in `text`, wires as (output's node, its pin's id, input's node, its pin's id), and for nodes that are there
     on both sides what this one says of itself that the other does not."""
 
     title: str
-    text: str
+    text: str = ""
+    svg: str = ""
     nodes: int
     pins: int
     wires: int

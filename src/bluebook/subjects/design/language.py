@@ -1,10 +1,10 @@
 """The language of designs: `parse` reads a response or a bare blueprint; `printing.py` writes the canonical text.
 
 `dsl.lark` is the grammar, and its words are used here as they stand there (`terminals`). Lark itself does not read
-designs: its LALR parser does some 0.3 MB/s, and at the places where the notation leaves off words for prose (a list
-item may be a method or a sentence with brackets in it) one token ahead is not enough. So this module reads by recursive
-descent, a construct rather than a token at a time, and tests hold the two to the same language. Constrained decoding
-reads the Lark file.
+designs: where the notation leaves words to prose (an item of a list may be a method or a sentence with brackets in it)
+one token ahead is not enough, and its Earley parser, which needs none, reads some 5 kB/s. So this module reads by
+recursive descent, a construct rather than a token at a time, and tests hold the two to the same language: what is
+derived from the grammar, printed or damaged, both take or both refuse. Constrained decoding reads the Lark file.
 
 Three kinds of line ends: inside brackets of an expression they are blanks; between members they separate, as `,` and
 `;` do; after a key, before `"`, a bracket or a digit, they are blanks too.

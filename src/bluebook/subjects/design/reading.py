@@ -119,7 +119,7 @@ class Reader(Values):
             return self.field(key + dots, bool(question), head)
         if mode is Mode.ELEMENT and not dots and not sign and self.continues(head.end(), self.at):
             return self.one_more(head)
-        if mode in _WITH_STATEMENTS and not (mode is Mode.ELEMENT and sign == "(" and key == "return"):
+        if mode in _WITH_STATEMENTS and not (mode is Mode.ELEMENT and sign in ("(", "<") and key == "return"):
             flow = self.flow(key, head)
             if flow is not None:
                 return flow
