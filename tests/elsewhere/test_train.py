@@ -103,18 +103,21 @@ def test_a_dry_run_says_it_all_and_touches_nothing(world: World, either: TrainOn
     assert not Path(either.folder).exists() and not (world.root / "logs/elsewhere").exists()
 
 
-def test_a_host_that_is_not_there_is_told_at_once(world: World, sshd: Sshd, tmp_path: Path) -> None:
+def test_a_host_that_is_not_there_is_told_at_once_and_given_back(
+    world: World, sshd: Sshd, tmp_path: Path
+) -> None:
+    nowhere = TrainOn(
+        kind="ssh",
+        host="127.0.0.1",
+        folder=str(tmp_path / "x"),
+        options=["-F", "none", "-p", "1"],
+        teardown=f"touch {tmp_path}/given-back",
+    )
+    assert "the connection failed" in far.plan(world.root, SUBJECT, nowhere).reached
+    assert not (tmp_path / "given-back").exists()
     with pytest.raises(LinkError, match="the connection failed"):
-        world.train(
-            TrainOn(
-                kind="ssh", host="127.0.0.1", folder=str(tmp_path / "x"), options=["-F", "none", "-p", "1"]
-            )
-        )
-    assert far.plan(
-        world.root,
-        SUBJECT,
-        TrainOn(kind="ssh", host="127.0.0.1", folder="x", options=["-F", "none", "-p", "1"]),
-    ).reached
+        world.train(nowhere)
+    assert (tmp_path / "given-back").exists()
 
 
 def test_an_unknown_host_key_is_refused(world: World, sshd: Sshd, tmp_path: Path) -> None:
@@ -193,8 +196,9 @@ class Verb:
         self.world = world
 
     def start(self) -> subprocess.Popen[bytes]:
+        # Tests that a shell runs in the background have Ctrl-C switched off, and so would whatever they start.
         return subprocess.Popen(
-            ["bluebook", "train", "elsewhere", SUBJECT],
+            ["env", "--default-signal=INT", "bluebook", "train", "elsewhere", SUBJECT],
             cwd=self.world.root,
             env=self.environment,
             stdout=subprocess.PIPE,

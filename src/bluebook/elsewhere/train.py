@@ -120,7 +120,7 @@ def train(root: Path, subject: str, settings: TrainOn, tell: Tell) -> Spent | No
         kept = root / mine / parcel.run
         link = Link(settings, root)
         if not (kept / "done.json").exists():
-            link.prepare()
+            _prepare(link, tell)
             with _ended(link, root / mine / "open.json", parcel.run, tell) as began:
                 sent = _send(link, root, parcel, tell)
                 _start(link, root, parcel, seconds)
@@ -146,6 +146,15 @@ def _stale(root: Path, stage: str) -> bool:
             f"stale before {stage}: {', '.join(before)}. `dvc repro {' '.join(before)}` makes its inputs, here"
         )
     return stage in found.stages
+
+
+def _prepare(link: Link, tell: Tell) -> None:
+    """Raises LinkError where the machine does not answer; it may cost money all the same, so it is given back."""
+    try:
+        link.prepare()
+    except LinkError:
+        _give_back(link.settings, tell)
+        raise
 
 
 @contextmanager
