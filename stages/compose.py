@@ -25,23 +25,30 @@ TRIES = 50  # for each example that is wanted
 
 
 def generate(subject: Subject, settings: ComposeParams, seed: int) -> Iterator[Example]:
-    """As many different examples as wanted, without the constructs that are to be left out. Raises BluebookError
-    where the generator does not make so many."""
-    wanted, left_out = settings.generated, set(settings.without)
-    rng, seen = Random(f"{seed}:{subject.name}:compose"), set[str]()
-    for _ in range(TRIES * wanted):
-        if len(seen) == wanted:
-            return
-        example = subject.generate((), rng)
-        if example.id not in seen and left_out.isdisjoint(example.constructs):
-            seen.add(example.id)
-            yield example
-    if len(seen) < wanted:
-        without = f" without {', '.join(sorted(left_out))}" if left_out else ""
-        raise BluebookError(
-            f"the generator of {subject.name} made {len(seen)} different examples{without} in {TRIES * wanted} tries; "
-            f"set compose.generated to at most that"
-        )
+    """As many different examples as wanted, in all or of each construct that is named, without the constructs that are
+    to be left out. Raises BluebookError where the generator does not make so many."""
+    named = settings.generated if isinstance(settings.generated, dict) else {"": settings.generated}
+    left_out, seen = set(settings.without), set[str]()
+    for construct, wanted in named.items():
+        of = f":{construct}" if construct else ""
+        rng = Random(f"{seed}:{subject.name}:compose{of}")
+        constructs = (construct,) if construct else ()
+        made = 0
+        for _ in range(TRIES * wanted):
+            if made == wanted:
+                break
+            example = subject.generate(constructs, rng)
+            if example.id not in seen and left_out.isdisjoint(example.constructs):
+                seen.add(example.id)
+                made += 1
+                yield example
+        if made < wanted:
+            asked = f" of {construct}" if construct else ""
+            without = f" without {', '.join(sorted(left_out))}" if left_out else ""
+            raise BluebookError(
+                f"the generator of {subject.name} made {made} different examples{asked}{without} in "
+                f"{TRIES * wanted} tries; set compose.generated to at most that"
+            )
 
 
 def main(name: str) -> None:

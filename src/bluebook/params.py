@@ -57,7 +57,8 @@ class ComposeParams(Struct, frozen=True):
     holdout_share: float
     near_duplicate: float  # Jaccard similarity at which two examples count as one
     rotation: int  # of the holdout that is set aside from records: the next number sets others aside
-    generated: int  # examples from the subject's own generator that join the records and lessons
+    # Examples from the subject's own generator that join records and lessons: so many, or so many of each construct.
+    generated: Annotated[int, Meta(ge=0)] | dict[str, Annotated[int, Meta(ge=0)]]
     without: list[str]  # constructs that only lessons bring in
 
 
@@ -75,12 +76,14 @@ class LoraParams(Struct, frozen=True):
 
 
 class StageParams(Struct, frozen=True):
-    """One stage of a curriculum. What it does not say of rows fits every row."""
+    """One stage of a curriculum. What it does not say of rows fits every row. A stage of 0 epochs is left out, and its
+    rows with it."""
 
     name: str
-    epochs: Annotated[int, Meta(ge=1)]
+    epochs: Annotated[int, Meta(ge=0)]
     origin: list[Literal["record", "lesson", "generated"]] | None = None
     constructs: list[str] | None = None  # all constructs of a row are among these
+    any_of: list[str] | None = None  # a row has at least one of these constructs
     max_tokens: int | None = None  # of a row, prompt and completion together
     replay: Annotated[float, Meta(ge=0, le=1)] = (
         0.0  # share of the earlier stages' rows that comes into each epoch

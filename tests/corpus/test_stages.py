@@ -141,6 +141,36 @@ def test_the_dataset_holds_what_training_needs_of_the_subject(
     assert (folder / GRAMMAR_FILE).read_text() == toy.Prefix.grammar
 
 
+def generating(wanted: object) -> dict[str, int]:
+    """Compose with so many generated examples; how many of each construct train or validate."""
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["subjects"]["prefix"]["compose"].update(generated=wanted, near_duplicate=1.0)
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    stage("compose")("prefix")
+    made = [e for e in read_jsonl(OUTPUTS[0], Example) if e.origin.kind == "generated"]
+    return {name: sum(e.constructs == [name] for e in made) for name in ("add", "mul")}
+
+
+def test_examples_may_be_wanted_by_construct(repository: Path) -> None:
+    assert generating({"add": 30, "mul": 20}) == {"add": 30, "mul": 20}
+    assert msgspec.json.decode(COUNTS.read_bytes())["generated"] == 50
+
+
+def test_one_construct_more_changes_nothing_of_the_others(repository: Path) -> None:
+    def added() -> set[str]:
+        return {e.id for e in read_jsonl(OUTPUTS[0], Example) if e.constructs == ["add"]}
+
+    generating({"add": 25})
+    first = added()
+    generating({"mul": 12, "add": 25})
+    assert added() == first
+
+
+def test_more_of_a_construct_than_there_are_is_an_error(repository: Path) -> None:
+    with pytest.raises(BluebookError, match="different examples of add"):
+        generating({"add": 20_000})
+
+
 def test_a_draft_is_not_taught(repository: Path) -> None:
     write_jsonl(LESSONS / "b.draft.jsonl", [lesson("draft", "add(1, 2")])
     stage("compose")("prefix")

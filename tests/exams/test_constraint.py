@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bluebook.errors import BluebookError, DataError
@@ -50,6 +51,24 @@ class Listed(Prefix):
         return Continuation(patterns=[*found, *([f"/sum( [{letters}])+?/"] if letters else [])])
 
 
+class Spaced(Prefix):
+    """A toy of two paragraphs, with a blank line or one more word between them."""
+
+    grammar: str | None = "start: /[^!]*/"
+
+    def continuation(self, text: str) -> Continuation:
+        lines = text.split("\n") if text else []
+        match len(lines):
+            case 0:
+                return Continuation(texts=["begin"])
+            case 1:
+                return Continuation(texts=[""], patterns=["/[a-z]{1,4}/"])
+            case 2:
+                return Continuation(texts=["end"])
+            case _:
+                return Continuation(end=True)
+
+
 @pytest.fixture
 def qwen() -> Candidate:
     return candidate("qwen3")
@@ -78,8 +97,6 @@ def test_each_item_is_asked_in_both_modes_and_sorted(qwen: Candidate, tmp_path: 
 def test_what_is_held_to_a_grammar_is_in_it(qwen: Candidate, tmp_path: Path, family: str) -> None:
     wrapped = family_named("qwen")
     other = family_named(family)
-    import msgspec
-
     sitting = replace(
         qwen,
         family=msgspec.structs.replace(
@@ -103,6 +120,19 @@ def test_a_line_follows_from_the_lines_before(qwen: Candidate, tmp_path: Path) -
         assert len(set(letters)) == len(letters) <= 4
         assert re.fullmatch(rf"sum( [{''.join(letters)}])+", total), row.text
     assert len({row.text for row in ended}) > 1
+
+
+def test_a_line_may_be_empty_and_is_no_place_to_end(qwen: Candidate, tmp_path: Path) -> None:
+    found = [row for row in ask(engine(qwen, Spaced()), tmp_path, 24) if row.mode == "constrained"]
+    assert {row.finish for row in found} == {"stop"}
+    assert all(re.fullmatch(r"begin\n[a-z]{0,4}\nend", row.text) for row in found)
+
+    class Blank(Spaced):
+        def continuation(self, text: str) -> Continuation:
+            return msgspec.structs.replace(super().continuation(text), patterns=[])
+
+    only = [row for row in ask(engine(qwen, Blank()), tmp_path / "blank") if row.mode == "constrained"]
+    assert {row.text for row in only} == {"begin\n\nend"}
 
 
 def test_the_company_is_no_part_of_a_constrained_answer(qwen: Candidate, tmp_path: Path) -> None:

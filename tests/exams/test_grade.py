@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bluebook.errors import BluebookError
 from bluebook.exams.grade import grade, grade_exam
 from bluebook.records import Answer, ExamItem, Example, Mode
+from bluebook.subjects.subject import Comparison
 from tests.exams.conftest import exam, examples, written
-from tests.toy import Prefix
+from tests.toy import Node, Prefix
 
 
 def one(prompt: str, reference: str, constructs: list[str]) -> ExamItem:
@@ -72,6 +73,24 @@ def test_a_construct_that_no_comparison_knows_is_right_when_nothing_is_wrong(
 ) -> None:
     item = one("(1 + 2)", "add(1, 2)", ["add", "source:diary"])
     assert grade(item, written(item, text), subject).per_construct["source:diary"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("add(1, 2)", 0.25), ("sub(1, 2)", 0.25), ("add(1, 100)", 0.0)]
+)
+def test_a_comparison_may_say_what_holds_of_other_constructs(
+    subject: Prefix, monkeypatch: pytest.MonkeyPatch, text: str, expected: float
+) -> None:
+    """Of a valid answer only; of what it does know it speaks for itself."""
+    whole = Prefix.compare
+
+    def compare(self: Prefix, wanted: Node, found: Node) -> Comparison:
+        return msgspec.structs.replace(whole(self, wanted, found), otherwise=0.25)
+
+    monkeypatch.setattr(Prefix, "compare", compare)
+    found = grade(one("(1 + 2)", "add(1, 2)", ["add", "stage:first"]), written(NESTED, text), subject)
+    assert found.per_construct["stage:first"] == expected
+    assert found.per_construct["add"] == float(text == "add(1, 2)")
 
 
 def test_a_reference_outside_the_language_blames_the_exam(subject: Prefix) -> None:

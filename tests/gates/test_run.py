@@ -35,6 +35,14 @@ def agent_share(at_least: float) -> Suite:
     )
 
 
+@pytest.mark.parametrize(("at_least", "passed"), [(0.49, True), (0.51, False)])
+def test_a_share_may_be_the_mean_of_what_is_measured(at_least: float, passed: bool, tmp_path: Path) -> None:
+    """Half of each row is good."""
+    rule = ShareRule(name="goodness", why="rows are good", counts=lambda row: 0.5, at_least=at_least)
+    report = gate(good(), tmp_path, Suite(shares=[rule]))
+    assert report.passed is passed and metrics(report)["shares"]["goodness"] == 0.5
+
+
 def test_a_waived_rule_is_judged_and_told_with_its_reason(tmp_path: Path) -> None:
     report = gate(spoiled(), tmp_path, waivers={"tokens_counted": "the counter is being mended"})
     assert report.passed

@@ -30,7 +30,7 @@ SMALL = {
         }
     },
     "compose": {"generated": 40},
-    "train": {"epochs": 1},
+    "train": {"epochs": 1, "curriculum": []},
     "exam": {"max_items": 8, "max_new_tokens": 24},
 }
 

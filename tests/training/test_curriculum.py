@@ -115,8 +115,30 @@ class TestOrder:
 
         assert own(origin=["record", "generated"]) == [1, 2]
         assert own(constructs=["loop"]) == [0, 2]  # a row without constructs has none beyond these
+        assert own(any_of=["branch", "loop"]) == [0, 1]
         assert own(max_tokens=20) == [0, 1]
         assert own(max_tokens=20, origin=["record"]) == [1]
+
+    def test_a_stage_without_epochs_is_left_out_and_so_are_its_rows(self) -> None:
+        stages = [
+            stage("looped", 2, any_of=["loop"]),
+            stage("rest", 0),
+            stage("again", any_of=["loop"], replay=1.0),
+        ]
+        plan = make_plan(ROWS, stages, batch=2, seed=1)
+        assert plan.epochs == 3 and plan.steps(2) == 1
+        assert [sorted(plan.order(epoch)) for epoch in range(3)] == [[0, 1]] * 3
+        assert plan.place(3) == (3, 0)
+        assert "rest" in plan.left_out and "(1 rows)" in plan.left_out and "looped" not in plan.left_out
+        found = outcomes(plan, [(1, 3.0), (2, 2.0), (3, 1.0)])
+        assert [(s.name, s.epochs, s.steps, s.loss) for s in found] == [
+            ("looped", 2, 2, 2.0),
+            ("rest", 0, 0, None),
+            ("again", 1, 1, 1.0),
+        ]
+
+    def test_where_no_stage_is_left_out_nothing_is_said(self) -> None:
+        assert make_plan(ROWS, [ALL], batch=2, seed=1).left_out == ""
 
     def test_the_sampler_knows_only_its_epoch(self) -> None:
         plan = make_plan(ROWS, [stage("x", max_tokens=20), ALL], batch=2, seed=1)
@@ -138,18 +160,23 @@ class TestErrors:
         with pytest.raises(ParamsError, match="stage 'made': takes none of the 3"):
             make_plan(ROWS, [stage("made", origin=["generated"]), ALL], batch=2, seed=1)
 
-    def test_a_construct_that_no_row_has(self) -> None:
+    def test_a_curriculum_of_nothing_but_stages_that_are_left_out(self) -> None:
+        with pytest.raises(ParamsError, match="0 epochs"):
+            make_plan(ROWS, [stage("all", 0)], batch=2, seed=1)
+
+    @pytest.mark.parametrize("key", ["constructs", "any_of"])
+    def test_a_construct_that_no_row_has(self, key: str) -> None:
         with pytest.raises(
-            ParamsError, match=r"stage 'x'\.constructs: no row .* 'brunch'; did you mean 'branch'"
+            ParamsError, match=rf"stage 'x'\.{key}: no row .* 'brunch'; did you mean 'branch'"
         ):
-            make_plan(ROWS, [stage("x", constructs=["loop", "brunch"]), ALL], batch=2, seed=1)
+            make_plan(ROWS, [stage("x", **{key: ["loop", "brunch"]}), ALL], batch=2, seed=1)
 
     def test_two_stages_of_one_name(self) -> None:
         with pytest.raises(ParamsError, match="stage 'all': there are two"):
             make_plan(ROWS, [ALL, ALL], batch=2, seed=1)
 
     @pytest.mark.parametrize(
-        "wrong", [{"epochs": 0}, {"replay": 1.5}, {"origin": ["lessons"]}, {"tokens": 9}]
+        "wrong", [{"epochs": -1}, {"replay": 1.5}, {"origin": ["lessons"]}, {"tokens": 9}]
     )
     def test_a_value_that_cannot_be(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ParamsError, match=next(iter(wrong))):

@@ -217,8 +217,10 @@ class _Row:
         self.line = b""
 
     def beyond(self) -> Continuation:
-        """What may follow here, where the line is complete or nothing can begin another."""
-        if not self.by_lines or not self.line:
+        """What may follow here, where the line is complete or nothing can begin another. An empty line is complete
+        where it is one of those that may stand here."""
+        is_begun = bool(self.line) or any(b"\n" in way.place.left for way in self.ways)
+        if not self.by_lines or not is_begun:
             return Continuation(end=True)
         return self.language.continues(self._with_line()) or Continuation(end=True)
 

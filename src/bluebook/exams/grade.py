@@ -96,12 +96,11 @@ def _judged(item: ExamItem, answer: Answer, reference: Any, program: Any, subjec
     errors = _errors(faults, comparison.errors)
     blamed = {fault.construct for fault in faults}
 
+    # Of what the comparison does not know (where a prompt came from, say).
+    otherwise = float(not errors) if comparison.otherwise is None else comparison.otherwise * (not faults)
+
     def shows(construct: str) -> float:
-        if construct in blamed:
-            return 0.0
-        # What the comparison does not know (where a prompt came from, say) is right when nothing at all is
-        # wrong.
-        return comparison.per_construct.get(construct, float(not errors))
+        return 0.0 if construct in blamed else comparison.per_construct.get(construct, otherwise)
 
     return Grade(
         item=item.id,

@@ -36,8 +36,10 @@ _PARTS = {
 def page(views: Sequence[View]) -> str:
     """The whole document."""
     script = _asset("page.js")
-    has_pictures = any(item.drawing for view in views for item in view.items)
-    style = _asset("page.css") + (pictures.style() if has_pictures else "")
+    drawings = [item.drawing for view in views for item in view.items if item.drawing]
+    sides = [side for drawing in drawings for pair in drawing.pairs for side in (pair.expected, pair.actual)]
+    has_pictures = any(side is not None and side.text for side in sides)  # for the script to draw
+    style = _asset("page.css") + (pictures.style() if drawings else "")
     run = [script, *(pictures.script_texts() if has_pictures else ())]
     subjects, links = [], []
     for view in views:

@@ -69,6 +69,11 @@ def figure(picture: Picture, side: Side | None = None, compared: bool = True) ->
     words = f"{picture.title}: {counts}" if side else counts
     if side and compared:
         words += f"; {_odd(picture, side)}"
+    if picture.svg:
+        caption = element(
+            "figcaption", element("span", title, class_="picture-title"), element("small", words)
+        )
+        return element("figure", caption, Html(picture.svg), class_="diagram")
     buttons = [
         element("button", sign, type="button", data_zoom=step, aria_label=f"{label}: {title}")
         for sign, step, label in (("−", "-1", "zoom out"), ("+", "1", "zoom in"), ("fit", "fit", "show all"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # commands that need no subject's settings start without them
 
 # Name -> the module that defines `create`; imported only when asked for, so that commands start fast.
 SUBJECTS: dict[str, str] = {
+    "design": "bluebook.subjects.design",
     "persona": "bluebook.subjects.persona",
     "ue5": "bluebook.subjects.ue5",
 }

@@ -42,12 +42,14 @@ class Diagnostic(msgspec.Struct, kw_only=True, frozen=True):
 class Comparison(msgspec.Struct, kw_only=True):
     """How near `actual` is to `expected`. `score` lies in [0, 1]; `per_construct` holds 1.0 for each construct of
     `expected` that `actual` shows right, else 0.0; `parts` may count kinds of things (nodes, edges) for their own
-    precision and recall."""
+    precision and recall. `otherwise` is what it says of a construct that it does not know (which stage of a curriculum
+    an item belongs to, say); None: right when nothing at all is wrong."""
 
     score: float
     errors: list[GradeError]
     per_construct: dict[str, float]
     parts: dict[str, Share] = {}
+    otherwise: float | None = None
 
 
 class Continuation(msgspec.Struct, kw_only=True, frozen=True):
@@ -61,15 +63,17 @@ class Continuation(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Picture(msgspec.Struct, kw_only=True, frozen=True):
-    """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, the one notation that
-    pictures are drawn from; the counts are those of what it holds.
+    """A graph to be drawn: `text` is what Unreal's editor puts into the clipboard, which a script of the page draws;
+    the counts are those of what it holds. A subject that draws for itself gives `svg`, a whole element without
+    scripts whose words are escaped, and no text; what is odd then has the class `odd` in it.
 
     The `odd_` fields are what the graph on the other side of a comparison does not have: nodes by their names
     in `text`, wires as (output's node, its pin's id, input's node, its pin's id), and for nodes that are there
     on both sides what this one says of itself that the other does not."""
 
     title: str
-    text: str
+    text: str = ""
+    svg: str = ""
     nodes: int
     pins: int
     wires: int
@@ -94,11 +98,12 @@ class RowRule(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ShareRule(msgspec.Struct, kw_only=True, frozen=True):
-    """A rule on the whole dataset: the share of rows for which `counts` is true is at least `at_least`."""
+    """A rule on the whole dataset: the share of rows for which `counts` is true is at least `at_least`; where `counts`
+    measures each row from 0 to 1, their mean."""
 
     name: str
     why: str
-    counts: Callable[[DatasetRow], bool]
+    counts: Callable[[DatasetRow], float]
     at_least: float
 
 

@@ -75,8 +75,9 @@ REPEATED = 0.5
 EXERCISES = 0.6
 EXERCISE = 200
 # Only a word of small letters takes the space before it along. A name is then the same tokens wherever it stands,
-# after a space, a bracket or an equals sign, and can be copied; digits stand alone for the same reason.
-WORDS = r" ?\p{Ll}+(?![\p{L}\p{N}_])|\p{L}+|\p{N}|\s+(?=\s)|[^\s\p{L}\p{N}]+|\s"
+# after a space, a bracket or an equals sign, and can be copied; digits stand alone for the same reason. So does the end
+# of a line, whatever indentation follows: an answer that is held to a language is held line by line.
+WORDS = r" ?\p{Ll}+(?![\p{L}\p{N}_])|\p{L}+|\p{N}|\n|[^\S\n]+(?=\s)|[^\s\p{L}\p{N}]+|\s"
 
 
 def turns(examples: Sequence[Example], family: Family) -> list[str]:

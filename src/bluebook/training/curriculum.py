@@ -62,6 +62,14 @@ class Plan(NamedTuple):
     def epochs(self) -> int:
         return sum(stage.epochs for stage in self.stages)
 
+    @property
+    def left_out(self) -> str:
+        """Which stages have no epoch, and how many rows are in them and nowhere else; "" where none is left out."""
+        skipped = [stage for stage in self.stages if not stage.epochs]
+        trained = {row for stage in self.stages if stage.epochs for row in stage.own}
+        told = [f"{stage.name} ({len(set(stage.own) - trained)} rows)" for stage in skipped]
+        return f"left out by the curriculum: {', '.join(told)}" if told else ""
+
     def stage_of(self, epoch: int) -> Stage:
         """The stage of an epoch, counted from 0 over the whole run."""
         for stage in self.stages:
@@ -173,7 +181,7 @@ def outcomes(plan: Plan, curve: Sequence[tuple[int, float]]) -> list[StageOutcom
     """What the stages came to in a run with this curve of (step, loss)."""
     made, begin, epoch, found = curve[-1][0], 0, 0, []
     for stage in plan.stages:
-        end = begin + stage.epochs * plan.steps(epoch)
+        end = begin + (stage.epochs * plan.steps(epoch) if stage.epochs else 0)
         losses = [loss for at, loss in curve if begin < at <= end]
         found.append(
             StageOutcome(
@@ -210,15 +218,20 @@ def make_plan(rows: Sequence[Known], stages: Sequence[StageParams], *, batch: in
     takes no row, a row that no stage takes."""
     _require_known(rows, stages)
     made: list[Stage] = []
-    taken: set[int] = set()
+    named: set[int] = set()  # rows that some stage takes, one that is left out too
+    trained: set[int] = set()
     for stage in stages:
         own = [at for at, row in enumerate(rows) if takes(stage, row)]
         if not own:
             raise ParamsError(f"{_key(stage)}: takes none of the {len(rows)} training rows")
-        earlier = sorted(taken.difference(own))
+        earlier = sorted(trained.difference(own))
         made.append(Stage(stage.name, own, earlier, round(stage.replay * len(earlier)), stage.epochs))
-        taken.update(own)
-    if left := [row for at, row in enumerate(rows) if at not in taken]:
+        named.update(own)
+        if stage.epochs:
+            trained.update(own)
+    if not trained:
+        raise ParamsError("train.curriculum: every stage has 0 epochs, so nothing is trained")
+    if left := [row for at, row in enumerate(rows) if at not in named]:
         first = left[0]
         raise ParamsError(
             f"train.curriculum: no stage takes {len(left)} of the {len(rows)} training rows, such as {first.id} "
@@ -233,6 +246,7 @@ def takes(stage: StageParams, row: Known) -> bool:
     return (
         (stage.origin is None or row.origin in stage.origin)
         and (stage.constructs is None or row.constructs <= set(stage.constructs))
+        and (stage.any_of is None or not row.constructs.isdisjoint(stage.any_of))
         and (stage.max_tokens is None or row.tokens <= stage.max_tokens)
     )
 
@@ -244,10 +258,11 @@ def _require_known(rows: Iterable[Known], stages: Sequence[StageParams]) -> None
         if stage.name in names:
             raise ParamsError(f"{_key(stage)}: there are two stages of this name")
         names.add(stage.name)
-        for unknown in sorted(set(stage.constructs or ()) - known):
-            near = get_close_matches(unknown, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ParamsError(f"{_key(stage)}.constructs: no row of the dataset has {unknown!r}{hint}")
+        for key, wanted in (("constructs", stage.constructs), ("any_of", stage.any_of)):
+            for unknown in sorted(set(wanted or ()) - known):
+                near = get_close_matches(unknown, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ParamsError(f"{_key(stage)}.{key}: no row of the dataset has {unknown!r}{hint}")
 
 
 def _key(stage: StageParams) -> str:

@@ -225,6 +225,8 @@ def train(
     with step("2.1", f"Read {dataset}") as running:
         data = read_data(dataset, tokenizer, family, settings, seed)
         running.note(f"{len(data.rows)} rows, {len(data.validation)} for validation")
+        if data.plan is not None and data.plan.left_out:
+            running.say("NOTE", data.plan.left_out)
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(checkpoints or Path(scratch), identify(dataset, base, settings, seed))
         resumed = store.open()
