@@ -76,7 +76,7 @@ def run(
     return call
 
 
-VERBS = ("ingest", "check", "grade", "ask", "status", "diff", "doctor")
+VERBS = ("ingest", "check", "grade", "ask", "status", "diff", "doctor", "deploy")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -101,6 +101,10 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
         ["diff"],
         ["doctor", "persona"],
         ["ask", "prefix", ""],
+        ["deploy", "prefix"],
+        ["deploy", "prefix", "--to", "the-moon"],
+        ["deploy", "no-such-subject", "--to", "gguf"],
+        ["deploy", "prefix", "--to", "gguf", "--quantisation", "Q2"],
         ["ask", "prefix", " \n"],
         ["ask", "prefix"],
         ["train", "watch", "no-such-subject"],

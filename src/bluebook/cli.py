@@ -14,7 +14,17 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from bluebook import cli_ask, cli_backups, cli_exams, cli_lessons, cli_releases, cli_teach, cli_train, cli_ue5
+from bluebook import (
+    cli_ask,
+    cli_backups,
+    cli_deploy,
+    cli_exams,
+    cli_lessons,
+    cli_releases,
+    cli_teach,
+    cli_train,
+    cli_ue5,
+)
 from bluebook.cli_input import File, Json, SubjectName, known_subject, load_subject, read_text
 from bluebook.errors import BluebookError
 
@@ -138,6 +148,7 @@ def grade(
 
 
 app.command()(cli_ask.ask)
+app.command()(cli_deploy.deploy)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -213,6 +214,7 @@ def in_child(work: Callable[[], object], killed_at: int | None = None) -> int:
                     if calls == killed_at:
                         os.kill(os.getpid(), signal.SIGKILL)
 
+            threading.setprofile(watch)
             sys.setprofile(watch)
             work()
             sys.setprofile(None)

@@ -249,14 +249,15 @@ def test_a_drive_that_goes_away_in_the_middle(world: World, monkeypatch: pytest.
 
     before = project_bytes(world.root)
     away = world.drive.path.with_name("away")
-    taken = copying._Batch.take
+    settle, settled = copying._settle, []
 
-    def take(self: copying._Batch, *arguments: object) -> None:
-        if self.number == 5 and world.drive.path.exists():
+    def settle_or_go(aside: Path, target: Path) -> Path:
+        settled.append(target)
+        if len(settled) == 5:
             world.drive.path.rename(away)
-        taken(self, *arguments)  # type: ignore[arg-type]
+        return settle(aside, target)
 
-    monkeypatch.setattr(copying._Batch, "take", take)
+    monkeypatch.setattr(copying, "_settle", settle_or_go)
     with pytest.raises(DriveError, match="still mounted"):
         world.backup()
     monkeypatch.undo()

@@ -9,17 +9,17 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import msgspec
 
-CHUNK = 4 << 20  # bytes read, hashed and written at a time
+CHUNK = 512 << 10  # bytes at a time; writes of 4 MiB cost the kernel five times as much (ext4)
 INLINE = 256 << 10  # a smaller file is hashed where it is read: waking threads would cost more
-BATCH_FILES = 256
-BATCH_BYTES = 1 << 30
+READERS = 2  # files at a time: MD5 takes 1.5 s a GB, and a disk that turns has to seek between more
+SETTLERS = 8  # that wait for the disk, which brings several files to rest in one go
 TELL_SECONDS = 2.0
 
 
@@ -64,42 +64,59 @@ class Progress:
         self.what, self.total, self.tell = what, total, tell
         self.done = 0
         self._told = time.monotonic()
+        self._alone = threading.Lock()
 
     def add(self, count: int) -> None:
-        self.done += count
-        now = time.monotonic()
-        if now - self._told >= TELL_SECONDS:
+        with self._alone:
+            self.done += count
+            now = time.monotonic()
+            if now - self._told < TELL_SECONDS:
+                return
             self._told = now
             self.tell(f"{self.what}: {self.done / 1e9:.1f} of {self.total / 1e9:.1f} GB")
 
 
 def copy(items: Iterable[Item], incoming: Path, add: Callable[[int], None] = lambda count: None) -> Copied:
-    """Copy each item, by way of `incoming`, a folder on the targets' file system that this makes and removes.
+    """Copy each item, by way of `incoming`, a folder beside or above the targets that this makes and removes. What it
+    lies in must be there: a drive that is gone is not made anew in its empty mount point.
 
-    A batch of files is written aside and brought to the disk, and only then renamed, so a kill at any moment leaves
-    whole files and rubbish in `incoming`. Raises OSError where the target cannot be written.
+    Each file is written aside, brought to the disk, and renamed, so a kill at any moment leaves whole files and rubbish
+    in `incoming`. Raises OSError where the target cannot be written.
     """
+    wanted = list(items)
+    asides = [incoming / f"{os.getpid()}-{number}" for number in range(len(wanted))]
     copied = Copied({}, [], [], [])
+    folders: set[Path] = set()
     _clear_rubbish(incoming)
-    try:
-        with ThreadPoolExecutor(2) as hashers, ThreadPoolExecutor(4) as syncers:
-            batch = _Batch(incoming, syncers)
-            for item in items:
-                batch.take(item, copied, hashers, add)
-                if batch.full():
-                    batch.publish()
-            batch.publish()
-    finally:
-        for left in incoming.glob(f"{os.getpid()}-*"):
-            left.unlink()
-        with suppress(OSError):  # another process may be copying here, too
-            incoming.rmdir()
+    with ThreadPoolExecutor(2 * READERS) as hashers:
+        readers, settlers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(SETTLERS)
+        try:
+            taken = readers.map(
+                lambda item, aside: _take(item, aside, hashers, settlers, add), wanted, asides
+            )
+            for item, (outcome, settled) in zip(wanted, taken, strict=True):
+                if settled is not None:
+                    folders.add(settled.result())
+                if isinstance(outcome, Entry):
+                    copied.files[item.name] = outcome
+                else:
+                    (copied.gone if outcome == "gone" else copied.rotten).append(item.name)
+        finally:
+            readers.shutdown(cancel_futures=True)
+            settlers.shutdown(cancel_futures=True)
+            for left in incoming.glob(f"{os.getpid()}-*"):
+                left.unlink()
+            with suppress(OSError):  # another process may be copying here, too
+                incoming.rmdir()
+    for folder in folders:
+        with suppress(OSError):  # some file systems cannot, and need not
+            _sync(folder)
     return copied
 
 
 def _clear_rubbish(incoming: Path) -> None:
     """Make the folder, and remove what processes that were killed have left there."""
-    incoming.mkdir(parents=True, exist_ok=True)
+    incoming.mkdir(exist_ok=True)
     for left in incoming.glob("*-*"):
         try:
             os.kill(int(left.name.partition("-")[0]), 0)
@@ -107,69 +124,52 @@ def _clear_rubbish(incoming: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-class _Batch:
-    """Files that are written aside and not yet in their places."""
+class _Taken(NamedTuple):
+    """A file that is written aside, or why it is not; and what brings it into place, with the folder of that place."""
 
-    def __init__(self, incoming: Path, syncers: ThreadPoolExecutor) -> None:
-        self.incoming, self.syncers = incoming, syncers
-        self.waiting: list[tuple[Future[None], Path, Path]] = []
-        self.bytes = 0
-        self.number = 0
+    outcome: Entry | Literal["rotten", "gone"]
+    settled: Future[Path] | None = None
 
-    def full(self) -> bool:
-        return len(self.waiting) >= BATCH_FILES or self.bytes >= BATCH_BYTES
 
-    def take(
-        self, item: Item, copied: Copied, hashers: ThreadPoolExecutor, add: Callable[[int], None]
-    ) -> None:
+def _take(
+    item: Item, aside: Path, hashers: Executor, settlers: Executor, add: Callable[[int], None]
+) -> _Taken:
+    try:
+        source = item.source.open("rb", buffering=0)
+    except FileNotFoundError:
+        return _Taken("gone")
+    except OSError:
+        return _Taken("rotten")
+    with source, aside.open("wb") as out:
         try:
-            source = item.source.open("rb", buffering=0)
-        except FileNotFoundError:
-            copied.gone.append(item.name)
-            return
-        except OSError:
-            copied.rotten.append(item.name)
-            return
-        aside = self.incoming / f"{os.getpid()}-{self.number}"
-        self.number += 1
-        with source, aside.open("wb") as out:
-            try:
-                read = digest(_chunks(source, add), item.md5 is not None, hashers, out)
-            except _Unreadable:
-                read = None
-        if (
-            read is None
-            or (item.md5 is not None and read.md5 != item.md5)
-            or (item.sha256 is not None and read.entry.sha256 != item.sha256)
-        ):
-            aside.unlink()
-            copied.rotten.append(item.name)
-            return
-        copied.files[item.name] = read.entry
-        target = item.target or by_content(item.store or self.incoming, read.entry.sha256)
-        if item.target is None and target.exists() and target.stat().st_size == read.entry.size:
-            aside.unlink()
-            return
-        self.bytes += read.entry.size
-        self.waiting.append((self.syncers.submit(_sync, aside), aside, target))
+            read = digest(_chunks(source, add), item.md5 is not None, hashers, out)
+        except _Unreadable:
+            read = None
+    if (
+        read is None
+        or (item.md5 is not None and read.md5 != item.md5)
+        or (item.sha256 is not None and read.entry.sha256 != item.sha256)
+    ):
+        aside.unlink()
+        return _Taken("rotten")
+    target = item.target or by_content(item.store or aside.parent, read.entry.sha256)
+    if item.target is None and target.exists() and target.stat().st_size == read.entry.size:
+        aside.unlink()
+        return _Taken(read.entry)
+    return _Taken(read.entry, settlers.submit(_settle, aside, target))
 
-    def publish(self) -> None:
-        """Bring the batch to the disk and into place."""
-        for synced, _, _ in self.waiting:
-            synced.result()
-        folders = set()
-        for _, aside, target in self.waiting:
-            if target.parent not in folders:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                folders.add(target.parent)
-            with suppress(OSError):  # some file systems have no rights
-                aside.chmod(0o444)  # as DVC protects what it keeps
-            aside.replace(target)
-        for folder in folders:
-            with suppress(OSError):  # some file systems cannot, and need not
-                _sync(folder)
-        self.waiting.clear()
-        self.bytes = 0
+
+def _settle(aside: Path, target: Path) -> Path:
+    """Bring a file to the disk and into its place; returns the folder of that."""
+    _sync(aside)
+    top = aside.parent.parent
+    for folder in reversed([target.parent, *target.parent.parents]):
+        if folder != top and folder.is_relative_to(top):
+            folder.mkdir(exist_ok=True)
+    with suppress(OSError):  # some file systems have no rights
+        aside.chmod(0o444)  # as DVC protects what it keeps
+    aside.replace(target)
+    return target.parent
 
 
 def by_content(store: Path, sha256: str) -> Path:
@@ -201,7 +201,7 @@ def _chunks(source: IO[bytes], add: Callable[[int], None]) -> Iterator[memoryvie
 
 
 def digest(
-    chunks: Iterable[memoryview], with_md5: bool, hashers: ThreadPoolExecutor, out: IO[bytes] | None = None
+    chunks: Iterable[memoryview], with_md5: bool, hashers: Executor, out: IO[bytes] | None = None
 ) -> Digest:
     """The hashes of what is read, which is written to `out` as well; reading, writing and each hash side by side."""
     sha = hashlib.sha256()
@@ -226,9 +226,7 @@ def digest(
     return Digest(Entry(size, sha.hexdigest()), md5.hexdigest() if md5 else None)
 
 
-def read(
-    path: Path, with_md5: bool, hashers: ThreadPoolExecutor, add: Callable[[int], None]
-) -> Digest | None:
+def read(path: Path, with_md5: bool, hashers: Executor, add: Callable[[int], None]) -> Digest | None:
     """The hashes of a file; None where its drive cannot give its bytes. Raises FileNotFoundError."""
     try:
         with path.open("rb", buffering=0) as source:

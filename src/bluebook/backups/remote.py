@@ -81,7 +81,13 @@ def set_drive(root: Path, folder: Path, tell: Tell = say) -> list[str]:
     drive = Drive(folder)
     with drive.failing():
         (folder / "README.txt").write_text(README.replace("FOLDER", str(folder)))
-    with Config(str(root / ".dvc")).edit("local") as config:
+    whole = Config(str(root / ".dvc"))
+    former = whole["core"].get("remote")
+    if former not in {None, REMOTE}:
+        tell(
+            f"DVC's default remote on this machine is now `{REMOTE}`; `dvc push --remote {former}` still has the former"
+        )
+    with whole.edit("local") as config:
         config["remote"][REMOTE] = {"url": str(folder)}
         config["core"]["remote"] = REMOTE
     tell(f"{folder} is the second drive; {needed / 1e9:.2f} GB are to be copied by `bluebook backup run`")
@@ -146,6 +152,7 @@ def pull(root: Path, tell: Tell = say) -> PullReport:
 
 def fetch(drive: Drive, cache: Path, names: Iterable[str], tell: Tell) -> tuple[Copied, int]:
     """Copy those of the objects that the cache lacks, or holds in another size. Also the bytes copied."""
+    cache.mkdir(parents=True, exist_ok=True)
     with drive.failing():
         there = store.listed(drive.path)
     here = store.listed(cache)

@@ -22,7 +22,7 @@ LOCAL = "local.yaml"
 DVC_LOCAL = ".dvc/config.local"
 # Ignored by Git, and worth keeping. What is ignored and not here is made again by a command.
 IGNORED = (LOCAL, "logs", "models/checkpoints", "data/drafts/*.now.jsonl*", "data/drafts/*.decisions.jsonl*")
-UNWORTHY = (f"{COPIES}/*", "*.lock", "*.pid", ".*.tmp", "*/.*.tmp", "*/.*.tmp/*")  # but dvc.lock
+UNWORTHY = (f"{COPIES}/*", "*.lock", "*.pid", ".*.tmp", "*/.*.tmp", "*/.*.tmp/*")  # even among these
 SECRET_NAMES = (
     ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "id_rsa*", "id_dsa*", "id_ecdsa*",
     "id_ed25519*", ".netrc", ".pgpass", ".pypirc", "credentials", "credentials.*", "secrets", "secrets.*",
@@ -76,19 +76,16 @@ def _changed(root: Path) -> Iterator[str]:
     listed = git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
     for row in listed.split("\0"):
         path = row[3:].removeprefix(prefix)
-        if row and (root / path).is_file() and _worthy(path):
+        if row and (root / path).is_file():
             yield path
 
 
 def _ignored(root: Path) -> Iterator[str]:
     listed = git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *IGNORED)
     for path in listed.split("\0"):
-        if path and (root / path).is_file() and _worthy(path):
+        worthy = not any(fnmatch.fnmatchcase(path, pattern) for pattern in UNWORTHY)
+        if path and worthy and (root / path).is_file():
             yield path
-
-
-def _worthy(path: str) -> bool:
-    return path == "dvc.lock" or not any(fnmatch.fnmatchcase(path, pattern) for pattern in UNWORTHY)
 
 
 def _secret_name(path: str) -> bool:

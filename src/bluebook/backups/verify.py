@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -240,6 +240,7 @@ def _mended(
     mended_here: set[str] = set()
     mended_there: set[str] = set()
     failed = ""
+    cache.mkdir(parents=True, exist_ok=True)
     try:
         provable = [name for name in here if name in known or store.md5_of(name)]
         items = [store.item(name, drive.path, cache, known.get(name)) for name in provable]
@@ -289,7 +290,7 @@ def _mend_rest(root: Path, drive: Drive, backups: Iterable[Manifest], there: Map
 
 
 def _mend_bundles(
-    root: Path, drive: Drive, backups: Iterable[Manifest], there: Mapping[str, What]
+    root: Path, drive: Drive, backups: Sequence[Manifest], there: Mapping[str, What]
 ) -> set[str]:
     """Those in whose place a new bundle of what Git holds here can stand, because all of it is here."""
     damaged = [backup for backup in backups if backup.bundle in there]
@@ -307,6 +308,6 @@ def _mend_bundles(
         backup.files[name] = entry
         manifest.write(manifest.path_of(drive, backup.label), backup)
         write_json(root / manifest.COPIES / f"{backup.label}.json", backup)
-    for bundle in mended - {name}:
+    for bundle in mended - {backup.bundle for backup in backups}:
         (drive.path / bundle).unlink(missing_ok=True)
     return mended

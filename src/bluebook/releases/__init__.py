@@ -1,1 +1,1 @@
-"""Releases: gated, examined, tagged and restorable; and training on another machine."""
+"""Releases: gated, examined, tagged, restorable and deployed; and training on another machine."""
