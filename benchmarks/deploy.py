@@ -30,7 +30,7 @@ from bluebook.exams.inprocess import Candidate, load_candidate
 from bluebook.exams.items import read_items, select
 from bluebook.exams.mastery import totals
 from bluebook.families import encode_prompt, render_prompt
-from bluebook.generation import batches, content, forward, greedy
+from bluebook.generation import content, forward, greedy
 from bluebook.params import Local
 from bluebook.records import Answer, ExamItem
 from bluebook.releases.deployment_server import FLOAT32
@@ -46,10 +46,7 @@ BATCH = 16
 
 
 def by_transformers(candidate: Candidate, prompts: Sequence[list[int]], limit: int) -> list[list[int]]:
-    found: list[list[int]] = []
-    for group in batches(prompts, BATCH):
-        found += greedy(candidate.model, group, [limit] * len(group), stop=candidate.stop)
-    return found
+    return greedy(candidate.model, prompts, [limit] * len(prompts), stop=candidate.stop, at_once=BATCH)
 
 
 def by_llama(file: Path, prompts: Sequence[list[int] | bytes], limit: int, context: int) -> list[list[int]]:

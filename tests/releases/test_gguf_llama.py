@@ -68,7 +68,7 @@ def test_every_architecture_writes_as_transformers_does(kind: str, tmp_path: Pat
         encode_prompt(spoken, QWEN, [Message(role="user", content=f"{word} {number}")])
         for number, word in enumerate(["lamp", "kettle", "über", "in the attic, long ago", "x"])
     ]
-    ours = greedy(whole, prompts, [12] * len(prompts), stop=2)
+    ours = greedy(whole, prompts, [12] * len(prompts), stop=2, at_once=len(prompts))
     theirs = texts(written(whole, tmp_path / "m.gguf"), prompts, 12)
     assert ours == theirs
 

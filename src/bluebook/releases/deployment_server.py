@@ -42,6 +42,7 @@ class Serving(msgspec.Struct, kw_only=True, frozen=True):
     model: str
     model_alias: str
     n_ctx: int
+    n_gpu_layers: int = -1  # all, where llama.cpp was built for a card
     logits_all: bool = False  # else it keeps those of the whole context
     # What was read is held in 32 bits. In 16, its default, three of 128 answers took another way at a near tie.
     type_k: int = FLOAT32
