@@ -1,6 +1,14 @@
-"""Settings for every test: a machine that is busy must not turn a slow draw into a failure."""
+"""Settings for every test: a machine that is busy must not turn a slow draw into a failure, and a property is tried on
+the same draws everywhere, so that a failure is the change's and not the day's. `HYPOTHESIS_SEED=random` draws anew."""
+
+import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("bluebook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "bluebook",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("HYPOTHESIS_SEED") != "random",
+)
 settings.load_profile("bluebook")

@@ -73,7 +73,7 @@ def test_what_may_be_written_can_be_read(seed: int) -> None:
         assert parse(print_program(program)) == program
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(programs)
 def test_what_is_printed_may_be_written(program: Program) -> None:
     program.thinking = None
