@@ -76,6 +76,7 @@ def test_what_is_up_to_date_goes_nowhere(world: World, here: TrainOn) -> None:
     assert not Path(here.folder).exists()
 
 
+@pytest.mark.slow
 def test_a_second_run_is_sent_only_what_is_new(world: World, either: TrainOn) -> None:
     world.train(either)
     world.wait("0.0")
@@ -170,6 +171,7 @@ def test_the_machine_is_given_back_from_both_sides(world: World, either: TrainOn
     until((tmp_path / "there").exists)
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_not_given_back_is_told_loudly(world: World, here: TrainOn) -> None:
     with pytest.raises(BluebookError, match="MAY STILL COST MONEY"):
         world.train(replaced(here, teardown="exit 1"))
@@ -207,14 +209,14 @@ class Verb:
         )
 
 
-def test_ctrl_c_ends_it_there_too(world: World, machine: TrainOn) -> None:
+def test_ctrl_c_ends_it_there_too(world: World, either: TrainOn) -> None:
     world.wait("60")
-    running = Verb(world, machine).start()
-    until(lambda: training(machine))
+    running = Verb(world, either).start()
+    until(lambda: training(either))
     os.killpg(running.pid, signal.SIGINT)
     running.communicate()
     assert running.returncode != 0
-    assert nothing_left(machine)
+    assert nothing_left(either)
 
 
 def test_a_machine_whose_owner_died_ends_by_itself(world: World, machine: TrainOn, tmp_path: Path) -> None:
@@ -238,6 +240,7 @@ def test_the_same_command_goes_on_with_a_run_that_goes_on(world: World, here: Tr
     assert world.status() == "{}" and nothing_left(here)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_left_behind_is_ended_before_another_begins(world: World, here: TrainOn) -> None:
     world.wait("60")
     running = Verb(world, here).start()
@@ -298,10 +301,10 @@ def cut(monkeypatch: pytest.MonkeyPatch, verb: str, after: int) -> Iterator[list
 
 
 def test_a_download_goes_on_where_it_was_cut(
-    world: World, machine: TrainOn, monkeypatch: pytest.MonkeyPatch
+    world: World, either: TrainOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with cut(monkeypatch, "give", 1_000_000) as offsets:
-        assert world.train(machine) is not None
+        assert world.train(either) is not None
     assert 1_000_000 in offsets
     assert world.status() == "{}"
 
@@ -322,6 +325,7 @@ def test_an_upload_goes_on_where_it_was_cut(
     assert sent[1] < sent[0] - 1_000_000
 
 
+@pytest.mark.slow
 def test_a_byte_that_turns_on_its_way_back_is_seen(
     world: World, here: TrainOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,6 +341,7 @@ def test_a_byte_that_turns_on_its_way_back_is_seen(
     assert world.status() == "{}"
 
 
+@pytest.mark.slow
 def test_an_object_that_rots_there_is_sent_anew(world: World, either: TrainOn) -> None:
     world.train(either)
     name = pack(world.root, STAGE).files["data/set.bin"]

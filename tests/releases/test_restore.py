@@ -84,7 +84,9 @@ def own_result(world: World) -> Path:
     return world.root / ADAPTER
 
 
-@pytest.mark.parametrize("spoil", [pytest.param(edit, marks=pytest.mark.slow), new_file, own_result])
+@pytest.mark.parametrize(
+    "spoil", [own_result, *(pytest.param(one, marks=pytest.mark.slow) for one in (edit, new_file))]
+)
 def test_in_a_tree_of_its_own_where_something_would_be_lost(
     released: World, first: dict[str, bytes], spoil: Callable[[World], Path]
 ) -> None:
@@ -228,6 +230,7 @@ def test_thirty_kills_at_random_moments_lose_nothing(released: World) -> None:
     kill_at_random(released, 30)
 
 
+@pytest.mark.slow
 def test_two_at_once_wait_for_each_other(released: World) -> None:
     both = [released.start("restore", SUBJECT, version) for version in ("1.0.0", "1.1.0")]
     said = [one.communicate()[1].decode() for one in both]
