@@ -26,7 +26,7 @@ def material() -> dict[Path, Sequence[ExamItem]]:
     """What each file holds."""
     generator = Generator()
     exams = ROOT / "data/exams/design"
-    holdout = exam(generator, "design-holdout", Plan("holdout", 160, "holdout"))
+    holdout = exam(generator, "design-domains-holdout", Plan("holdout", 160, "holdout"))
     retired = exams / RETIRED / f"holdout-{holdout[0].version}.jsonl"  # where `exams rotate` has put it
     return {
         exams / "practice.jsonl": exam(generator, "design-practice", Plan("practice", 80, "practice")),

@@ -29,12 +29,15 @@ MOST_PLANNED = 12  # lines of the preparation
 MOST_FIELDS = 8
 MOST_METHODS = 4
 MOST_TABLES = 4
+MOST_NAMED = 14  # names of the preparation, methods and relationships aside
+LONG = 2_100  # letters of an answer from which on nothing is added that need not be
 SUBSTANCE = 5  # different words of a section, as `thinking.py` counts them
 
-_NAME = "[A-Z][A-Za-z0-9]{1,30}"
-_KEY = "[a-z][A-Za-z0-9]{0,30}"
-_WORDS = "[a-z][A-Za-z0-9 -]{2,80}"  # prose that is an item of a list
-_SAID = "[A-Za-z][A-Za-z0-9 ,]{1,100}"
+# Names of words, and texts of words, of limited length: a model that runs in circles gets out of them.
+_NAME = "([A-Z][a-z]{0,14}){1,4}"
+_KEY = "[a-z]{1,14}([A-Z][a-z]{0,14}){0,3}"
+_WORDS = "[a-z][A-Za-z0-9-]{0,15}( [A-Za-z0-9-]{1,16}){1,13}"  # prose that is an item of a list
+_SAID = "[A-Za-z][A-Za-z0-9]{0,20}(,? [A-Za-z0-9]{1,20}){0,15}"
 _TEXT = f'"{_SAID}"'
 _TEXTS = rf"\[{_TEXT}(, {_TEXT}){{0,4}}\]"
 _STEPS = rf"({_TEXTS}|\[)"  # in one line, or begun
@@ -42,11 +45,11 @@ _ITEMS = rf"\[{_WORDS}(, {_WORDS}){{0,3}}\]"
 _ERRORS = rf"\[{_NAME}(, {_NAME}){{0,3}}\]"
 _PATH = f"{_WORDS} -> {_NAME}"
 _PATHS = rf"(\[{_PATH}(, {_PATH}){{0,2}}\]|\[)"  # in one line, or begun
-_POINT = "- [A-Z][A-Za-z0-9 ,:;]{15,240}\\."
+_POINT = r"- [A-Z][A-Za-z]{0,15}([,:;]? [A-Za-z0-9]{1,40}){3,50}\."
 # What is said where a section has become as long as it may and still has too few different words.
 _LAST_POINT = "- Nothing more can be told from what was asked."
 _LAST_CONSTRAINT = "- Constraint: every name above has its element below"
-_CONSTRAINT = "- Constraint: [a-z][a-z ]{15,100}"
+_CONSTRAINT = "- Constraint: [a-z]{1,15}( [a-z]{1,15}){3,11}"
 _PRIMITIVE = "string|int|float|bool|timestamp|Duration"
 _COLUMN = "String|Int|Decimal|Bool|Timestamp|Date|Text|JSON"
 _FOUND = rf"{_NAME} found in `[a-z]{{1,20}}\/[a-z]{{1,20}}\.bp`"
@@ -68,12 +71,19 @@ class Plan(msgspec.Struct):
     relations: list[str] = []
     methods: list[str] = []
     columns: dict[str, list[str]] = {}
+    named: int = 0
+    written: int = 0
+
+    @property
+    def is_long(self) -> bool:
+        return self.written > LONG
 
     @property
     def is_any(self) -> bool:
         return any(self.left.values()) or bool(self.relations)
 
     def note(self, kind: str, names: Sequence[str]) -> None:
+        self.named += 0 if kind in ("Methods", "Relationships") else len(names)
         match kind:
             case "Table":
                 self.tables = list(names)
@@ -109,9 +119,11 @@ def continuation(text: str) -> Continuation:
 
 @lru_cache(4096)  # a line's end asks what the next one's beginning asks again
 def _continuation(text: str) -> Continuation:
-    answer = _answer()
+    plan = Plan()
+    answer = _answer(plan)
     offered = next(answer)
     for line in text.split("\n") if text else ():
+        plan.written += len(line) + 1
         offered = answer.send(line)
     return offered
 
@@ -139,8 +151,7 @@ def _several(*parts: Continuation) -> Continuation:
     )
 
 
-def _answer() -> Lines:
-    plan = Plan()
+def _answer(plan: Plan) -> Lines:
     yield _texts("<thinking>")
     for heading in HEADINGS[:-1]:
         yield _texts(f"{heading}:")
@@ -190,7 +201,8 @@ def _preparation(plan: Plan) -> Lines:
             enough = True
         offers = []
         if len(points) < MOST_PLANNED and not (closed and enough):
-            offers += [_planned(kind) for kind in _plannable(kinds)]
+            room = MOST_NAMED - plan.named
+            offers += [_planned(kind, room) for kind in _plannable(kinds, room)]
             offers += [] if closed else [_CONSTRAINT]
         line = yield _several(_lines(*offers), _texts("</thinking>") if enough else _texts())
         if line == "</thinking>":
@@ -204,12 +216,12 @@ def _preparation(plan: Plan) -> Lines:
         plan.note(kind, list(dict.fromkeys(names.split(", "))))
 
 
-def _plannable(kinds: Sequence[str]) -> list[str]:
+def _plannable(kinds: Sequence[str], room: int) -> list[str]:
     """Kinds that may be planned next: each once, what is stored only where something stores it."""
-    found = [kind for kind in _ELEMENTS if kind not in kinds and kind not in STORED]
+    found = [kind for kind in _ELEMENTS if kind not in kinds and kind not in STORED and room > 0]
     if any(kind in kinds for kind in CONTAINERS):
         if "Table" in kinds:
-            found += [kind for kind in STORED if kind not in kinds]
+            found += [kind for kind in STORED if kind not in kinds and (room > 0 or kind == "Relationships")]
         else:
             found.append("Table")
     if "Methods" not in kinds and any(kind in kinds for kind in CALLED):
@@ -217,9 +229,11 @@ def _plannable(kinds: Sequence[str]) -> list[str]:
     return found
 
 
-def _planned(kind: str) -> str:
+def _planned(kind: str, room: int) -> str:
     name = _KEY if kind in ("Methods", "Relationships") else _NAME
     most = {"Type": 5, "Table": MOST_TABLES, "Methods": MOST_METHODS, "Relationships": 4}.get(kind, 2)
+    if kind not in ("Methods", "Relationships", "Table"):
+        most = min(most, max(room, 1))
     return f"- {kind}: {name}(, {name}){{0,{most - 1}}}"
 
 
@@ -261,12 +275,12 @@ def _heads(plan: Plan) -> Continuation:
     return _texts(*heads)
 
 
-def _fields(indent: str, body: str, least: int = 1, most: int = MOST_FIELDS, key: str = _KEY) -> Lines:
+def _fields(plan: Plan, indent: str, body: str) -> Lines:
     """Members with keys of their own, parted by commas."""
     used: list[str] = []
     while True:
-        name = f"(/{key}/ & ~/({'|'.join(used)})/)" if used else f"/{key}/"
-        comma = "," if len(used) + 1 < least else ",?" if len(used) + 1 < most else ""
+        name = f"(/{_KEY}/ & ~/({'|'.join(used)})/)" if used else f"/{_KEY}/"
+        comma = ",?" if len(used) + 1 < MOST_FIELDS and not plan.is_long else ""
         line = yield Continuation(patterns=[f'"{indent}" {name} /: {body}{comma}/'])
         used.append(line.strip().partition(":")[0])
         if not line.endswith(","):
@@ -304,7 +318,7 @@ def _one_of(names: Sequence[str]) -> str:
 
 def _type(plan: Plan, name: str) -> Lines:
     values = rf"  enum: \[{_TEXT}(, {_TEXT}){{1,5}}\]"
-    fields = _fields("  ", plan.kind(_generic(name)))
+    fields = _fields(plan, "  ", plan.kind(_generic(name)))
     first = next(fields)
     line = yield _several(first, _lines(values))
     if line.startswith("  enum: ["):
@@ -429,7 +443,7 @@ def _columns(plan: Plan, table: str) -> Lines:
         return
     line = yield _lines(f"      {first},")
     plan.columns[table].append("id")
-    fields = _fields("      ", column)
+    fields = _fields(plan, "      ", column)
     offered = next(fields)
     while True:
         line = yield offered
@@ -496,14 +510,14 @@ def _migration(plan: Plan, name: str) -> Lines:
 
 
 def _validation(plan: Plan, name: str) -> Lines:
-    yield from _fields("  ", _TEXT)
+    yield from _fields(plan, "  ", _TEXT)
 
 
 def _behavior(plan: Plan, name: str) -> Lines:
     short = rf"  rules: \{{{_KEY}: {_TEXT}(, {_KEY}: {_TEXT}){{0,3}}\}}"
     line = yield _several(_lines(short), _texts("  rules: {"))
     if line == "  rules: {":
-        yield from _fields("    ", _TEXT)
+        yield from _fields(plan, "    ", _TEXT)
         yield _texts("  }")
 
 
