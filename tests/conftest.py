@@ -2,6 +2,7 @@
 the same draws everywhere, so that a failure is the change's and not the day's. `HYPOTHESIS_SEED=random` draws anew."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,6 @@ settings.register_profile(
     derandomize=os.environ.get("HYPOTHESIS_SEED") != "random",
 )
 settings.load_profile("bluebook")
+
+# A shell switches Ctrl-C off for what it runs in the background, and so for everything that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -198,9 +198,8 @@ class Verb:
         self.world = world
 
     def start(self) -> subprocess.Popen[bytes]:
-        # Tests that a shell runs in the background have Ctrl-C switched off, and so would whatever they start.
         return subprocess.Popen(
-            ["env", "--default-signal=INT", "bluebook", "train", "elsewhere", SUBJECT],
+            ["bluebook", "train", "elsewhere", SUBJECT],
             cwd=self.world.root,
             env=self.environment,
             stdout=subprocess.PIPE,
