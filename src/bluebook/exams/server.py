@@ -220,9 +220,14 @@ def _given(work: Callable[[Callable[[T], None]], Coroutine[Any, Any, R]]) -> Gen
                 given.put_nowait(None)
 
         task = runner.get_loop().create_task(run())
-        while (found := runner.run(given.get())) is not None:
-            yield found
-        return runner.run(_result(task))
+        try:
+            while (found := runner.run(given.get())) is not None:
+                yield found
+            return runner.run(_result(task))
+        except asyncio.CancelledError:
+            # Nobody here cancels what is waited for but Ctrl-C: one that comes while `run` begins is forgotten by its
+            # count (CPython sets it to 0 after its handler is there), and only the cancelling is left of it.
+            raise KeyboardInterrupt from None
 
 
 async def _result(task: asyncio.Task[R]) -> R:
