@@ -304,14 +304,13 @@ def test_a_conversation(fake: Fake, repository: Path) -> None:
     assert shown[-1] == render_prompt(family, [Message(role="user", content="(7 - 8)")])
 
 
-# A second Ctrl-C, at once when the prompt is there again, is left out: readline loses it while it gets ready, and then
-# waits. Slow until many runs on a busy machine have shown that this was all.
+# Slow, for an earlier form of it hung in three of six runs on a busy machine, and nobody has found out why.
 @pytest.mark.slow
 def test_ctrl_c_ends_an_answer_and_not_the_conversation(fake: Fake, repository: Path) -> None:
     fake.answers["toy"] = says("mul(5, 6)")
-    fake.faults = [slow]
     terminal = Terminal("ask", "prefix")
     terminal.until("> ")
+    fake.faults = [slow]
     terminal.type("(5 * 5)\n")
     terminal.until("add(")
     terminal.type("\x03")
