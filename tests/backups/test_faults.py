@@ -11,7 +11,9 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from bluebook.backups.remote import pull, push
 from bluebook.backups.verify import verify
 from bluebook.errors import BluebookError
 
-from .conftest import DAMAGES, World, bytes_below, damage, in_child, project_bytes
+from .conftest import DAMAGES, MADE_HERE, World, bytes_below, damage, in_child, project_bytes
 
 SEED = 20261130
 KILLS = 30
@@ -140,6 +142,49 @@ def wait_for_orphans(building: Path) -> None:
         handle = os.open(building, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)
         os.close(handle)
+
+
+@few_and_many
+def test_killed_while_pulling(held: World, kills: int) -> None:
+    """With all that it has started, at random moments: what the cache has by a name is what the name says."""
+    wanted = bytes_below(held.root, ".dvc", *MADE_HERE)
+    drive = bytes_below(held.drive.path, *MADE_HERE)
+    cache = held.root / ".dvc/cache"
+    moments = random.Random(SEED)
+
+    def begin() -> subprocess.Popen[bytes]:
+        code = "from pathlib import Path; from bluebook.backups.remote import pull; pull(Path())"
+        return subprocess.Popen(
+            [sys.executable, "-c", code], cwd=held.root, start_new_session=True, stderr=subprocess.DEVNULL
+        )
+
+    def lose() -> None:
+        for place in ("models/adapters/toy", ".dvc/cache"):
+            shutil.rmtree(held.root / place, ignore_errors=True)
+
+    lose()
+    started = time.monotonic()
+    assert begin().wait() == 0
+    seconds = time.monotonic() - started
+    died = 0
+    for number in range(kills):
+        if number % 3 == 0:  # from nothing; between those, from where the last kill left it
+            lose()
+        process = begin()
+        try:
+            process.wait(moments.uniform(0.1, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            died += process.wait() == -signal.SIGKILL
+        for name in store.listed(cache) if cache.exists() else ():
+            if (md5 := store.md5_of(name)) is not None:
+                with (cache / name).open("rb") as stream:
+                    assert hashlib.file_digest(stream, "md5").hexdigest() == md5, name
+        assert bytes_below(held.drive.path, *MADE_HERE) == drive
+    assert died >= kills // 2
+    pull(held.root, held.said.append)
+    assert bytes_below(held.root, ".dvc", *MADE_HERE) == wanted
+    assert not list(cache.rglob(".incoming"))
 
 
 @few_and_many

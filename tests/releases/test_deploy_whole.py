@@ -7,6 +7,8 @@ answers in its place.
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,26 +53,57 @@ def inside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
 
 
-def test_a_killed_deployment_leaves_nothing_taken_for_whole_and_goes_on(root: Path) -> None:
-    """Killed with all that it started whenever a further file has appeared, half-written ones included."""
-    folder = root / "deployments/prefix"
+def begin() -> subprocess.Popen[bytes]:
+    """A deployment in a session of its own, with all that it starts."""
     code = (
         "from pathlib import Path; from bluebook.releases.deployment import deploy\n"
         "from tests.releases.deploying import EXAM; from tests.toy import Prefix\n"
         "deploy(Path(), Prefix(), EXAM, 'gguf', 'Q8_0')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for files in (1, 2, 4, 6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None and len(list(folder.glob("*"))) < files:
-            time.sleep(0.002)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_thirty_kills_leave_nothing_taken_for_whole(root: Path) -> None:
+    """Whenever a further file has appeared, half-written ones included, and then at random moments."""
+    folder = root / "deployments/prefix"
+
+    def kill(process: subprocess.Popen[bytes]) -> int:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        code = process.wait()
         for whole in folder.glob("[!.]*.gguf"):
             tensor_types(whole)
-        assert not (root / REGISTRY).exists()
+        if (root / REGISTRY).exists():  # the last that is written
+            assert len(list(folder.glob("[!.]*.gguf"))) == len(KINDS)
+            assert list(msgspec.json.decode((root / REGISTRY).read_bytes())["models"])
+        return code
+
+    for files in (1, 2, 4, 6):
+        process = begin()
+        while process.poll() is None and len(list(folder.glob("*"))) < files:
+            time.sleep(0.002)
+        kill(process)
+    shutil.rmtree(folder)
+    started = time.monotonic()
+    assert begin().wait() == 0
+    seconds = time.monotonic() - started
+    moments, died = random.Random(20261130), 0
+    for number in range(30):
+        if number % 3 == 0:  # from nothing; between those, from where the last kill left it
+            shutil.rmtree(folder, ignore_errors=True)
+        (root / REGISTRY).unlink(missing_ok=True)
+        process = begin()
+        try:
+            process.wait(moments.uniform(0.2, 0.9) * seconds)
+        except subprocess.TimeoutExpired:
+            died += kill(process) == -signal.SIGKILL
+    assert died >= 15
+    (root / REGISTRY).unlink(missing_ok=True)
+    assert deploy(Path(), Prefix(), EXAM, "gguf", "Q8_0").files[0].served.loss == 0.0
 
 
 def test_every_kind_of_file_serves_as_it_was_graded(root: Path) -> None:

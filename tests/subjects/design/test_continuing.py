@@ -19,6 +19,7 @@ from bluebook.subjects.design.stages import STAGES
 from bluebook.subjects.subject import Continuation
 
 GENERATOR = Generator()
+WITHIN = re.compile(r"\((.*) & /\.\{1,(\d+)\}/\)")
 PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|\(/(.*?)/ & ~/(.*?)/\)|/((?:[^/\\]|\\.)*)/')
 THINKING = """<thinking>
 PROBLEM UNDERSTANDING:
@@ -53,6 +54,8 @@ Database LoanData {{
 def pattern(body: str) -> str:
     """A body of a Lark terminal, of the kinds used here, for Python's `re`."""
     found = ""
+    if within := WITHIN.fullmatch(body):
+        body, found = within[1], f"(?!.{{{int(within[2]) + 1}}})"
     for piece in PIECE.finditer(body):
         if piece[1] is not None:
             found += f"(?!({piece[2]})(?![A-Za-z0-9_]))({piece[1]})"
@@ -121,6 +124,10 @@ def test_whatever_is_written_so_is_a_design_without_a_fault(seed: int) -> None:
 
 def some_line(body: str, rng: Random) -> str:
     """A line that a pattern describes."""
+    if within := WITHIN.fullmatch(body):
+        while len(line := some_line(within[1], rng)) > int(within[2]):
+            pass
+        return line
     found = ""
     for piece in PIECE.finditer(body):
         if piece[1] is not None:

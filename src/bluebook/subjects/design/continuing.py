@@ -25,7 +25,11 @@ Lines = Generator[Continuation, str, None]
 LastLine = Generator[Continuation, str, str]  # ends with the line that was written last
 
 MOST_POINTS = 5
+LONGEST_POINT = 220  # letters
+LONGEST_LINE = 140  # letters of any other line
+LONG_SECTION = 260  # letters from which on a section gets no further point
 MOST_PLANNED = 12  # lines of the preparation
+LONG_PLAN = 500  # letters from which on nothing more is planned
 MOST_FIELDS = 8
 MOST_METHODS = 4
 MOST_TABLES = 4
@@ -133,15 +137,19 @@ def _texts(*texts: str) -> Continuation:
 
 
 def _lines(*bodies: str) -> Continuation:
-    return Continuation(patterns=[f"/{body}/" for body in bodies])
+    return Continuation(patterns=[_within(f"/{body}/", LONGEST_LINE) for body in bodies])
+
+
+def _within(pattern: str, most: int) -> str:
+    """A pattern of texts of at most so many letters: a model that repeats itself gets to the end of the line."""
+    return f"({pattern} & /.{{1,{most}}}/)"
 
 
 def _but(body: str, lines: Sequence[str]) -> Continuation:
-    """A line of this kind that is none of these."""
-    if not lines:
-        return _lines(body)
+    """A point of this kind that is none of these."""
     known = "|".join(line.replace(".", r"\.") for line in lines)
-    return Continuation(patterns=[f"(/{body}/ & ~/({known})/)"])
+    pattern = f"(/{body}/ & ~/({known})/)" if lines else f"/{body}/"
+    return Continuation(patterns=[_within(pattern, LONGEST_POINT)])
 
 
 def _several(*parts: Continuation) -> Continuation:
@@ -174,7 +182,7 @@ def _section() -> Lines:
         offers = []
         if enough := _substance(points):
             offers.append(_texts(""))
-        if len(points) < MOST_POINTS:
+        if len(points) < MOST_POINTS and _letters(points) < LONG_SECTION:
             offers.append(_but(_POINT, points))
         elif not enough:
             offers.append(_texts(_LAST_POINT))
@@ -182,6 +190,10 @@ def _section() -> Lines:
         if not line:
             return
         points.append(line)
+
+
+def _letters(points: Sequence[str]) -> int:
+    return sum(map(len, points))
 
 
 def _substance(points: Sequence[str]) -> bool:
@@ -202,7 +214,8 @@ def _preparation(plan: Plan) -> Lines:
         offers = []
         if len(points) < MOST_PLANNED and not (closed and enough):
             room = MOST_NAMED - plan.named
-            offers += [_planned(kind, room) for kind in _plannable(kinds, room)]
+            if not (enough and _letters(points) >= LONG_PLAN):
+                offers += [_planned(kind, room) for kind in _plannable(kinds, room)]
             offers += [] if closed else [_CONSTRAINT]
         line = yield _several(_lines(*offers), _texts("</thinking>") if enough else _texts())
         if line == "</thinking>":
@@ -281,7 +294,8 @@ def _fields(plan: Plan, indent: str, body: str) -> Lines:
     while True:
         name = f"(/{_KEY}/ & ~/({'|'.join(used)})/)" if used else f"/{_KEY}/"
         comma = ",?" if len(used) + 1 < MOST_FIELDS and not plan.is_long else ""
-        line = yield Continuation(patterns=[f'"{indent}" {name} /: {body}{comma}/'])
+        member = f'"{indent}" {name} /: {body}{comma}/'
+        line = yield Continuation(patterns=[_within(member, LONGEST_LINE)])
         used.append(line.strip().partition(":")[0])
         if not line.endswith(","):
             return

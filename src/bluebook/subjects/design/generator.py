@@ -11,6 +11,7 @@ of them for each kind; and exams ask in words that training never hears (`wordin
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
 from typing import Literal
@@ -22,7 +23,7 @@ from bluebook.subjects.design.constructs import constructs
 from bluebook.subjects.design.domains import Domain, domains
 from bluebook.subjects.design.printing import print_program
 from bluebook.subjects.design.program import Element, Program, Section, elements, methods
-from bluebook.subjects.design.recipes import RECIPES, Draw, Said, Sketch, article, listed, names_of
+from bluebook.subjects.design.recipes import RECIPES, Draw, Sketch, article, listed, names_of
 from bluebook.subjects.design.stages import PRIMER, STAGES, Stage
 from bluebook.subjects.design.thinking import HEADINGS
 from bluebook.subjects.design.wordings import (
@@ -43,6 +44,18 @@ RESERVED_SHARE = 7
 LONGEST = 2_300  # letters of prompt and response together; the embedded context is to hold them all
 ExamKind = Literal["practice", "holdout"]
 _TRIES = 2_000
+# Shares of the words of a prompt, one of them drawn for each.
+CARELESSNESS = (0.0, 0.15, 0.4)
+_PLAIN = re.compile("[a-z]+")
+_ANY_WORDS = sorted(
+    {
+        word
+        for pool in (*PROMPTS.values(), *WANTS.values())
+        for pattern in pool.train
+        for word in pattern.split(" ")
+        if _PLAIN.fullmatch(word)
+    }
+)
 # Where nobody names a stage: mostly what is short. The embedded base reads these.
 _USUAL: Mapping[Stage, int] = {"simple": 7, "structured": 3, "complex": 0, "novel": 0}
 
@@ -87,7 +100,7 @@ class Generator:
             sketch = self.sketch(stage, place, rng, unseen=False)
             if reserved_for(sketch) is not None:
                 continue
-            made = example(sketch, stage, "train", rng, label=PRIMER if is_primer else stage)
+            made = example(sketch, stage, "train", rng, is_primer=is_primer)
             if kinds <= set(made.constructs) and fits(made):
                 return made
         raise BluebookError(f"no design for training shows {', '.join(wanted)} together; name others")
@@ -153,14 +166,24 @@ def reserved_for(sketch: Sketch) -> ExamKind | None:
     return "holdout" if kind % 2 else "practice"
 
 
-def example(sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random, label: str = "") -> Example:
-    """A design with a prompt and the thinking before it. `label` is the stage that it is to be known by."""
+def example(
+    sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random, *, is_primer: bool = False
+) -> Example:
+    """A design with a prompt and the thinking before it. The primer asks carelessly, see `careless`."""
     register = rng.choice(REGISTERS)
+    carelessness = rng.choice(CARELESSNESS) if is_primer else 0.0
     about = listed([domain.about for domain in sketch.domains])
     a_about = listed([article(domain.about) for domain in sketch.domains])
     place = {"about": about, "a_about": a_about, "A_about": a_about[0].upper() + a_about[1:]}
-    wants = _joined([_worded(WANTS[said.kind].of(purpose), said, rng) for said in sketch.said])
-    prompt = rng.choice(PROMPTS[register].of(purpose)).format(wants=wants, **place)
+    wants = _joined(
+        [
+            careless(rng.choice(WANTS[said.kind].of(purpose)), carelessness, rng).format(**said.words)
+            for said in sketch.said
+        ]
+    )
+    prompt = careless(rng.choice(PROMPTS[register].of(purpose)), carelessness, rng).format(
+        wants=wants, **place
+    )
     program = Program(sketch.elements, thinking=thinking(sketch, stage, purpose, place, rng))
     response = print_program(program)
     digest = hashlib.blake2b(f"{prompt}\n{response}".encode(), digest_size=10).hexdigest()
@@ -172,7 +195,7 @@ def example(sketch: Sketch, stage: Stage, purpose: Purpose, rng: Random, label: 
         constructs=sorted(
             {
                 *constructs(program),
-                STAGE + (label or stage),
+                STAGE + (PRIMER if is_primer else stage),
                 *(DOMAIN + domain.name for domain in sketch.domains),
             }
         ),
@@ -210,8 +233,19 @@ def prepared(made: Sequence[Element]) -> list[str]:
     return [*points, f"Methods: {', '.join(dict.fromkeys(calls))}"] if calls else points
 
 
-def _worded(patterns: Sequence[str], said: Said, rng: Random) -> str:
-    return rng.choice(patterns).format(**said.words)
+def careless(pattern: str, rate: float, rng: Random) -> str:
+    """A pattern of which this share of the words is left out or another word. What it has in braces stays.
+
+    People ask in words that training never heard. A model that knows no others than those of its patterns is thrown off
+    by one new word, and forgets even how a design is written.
+    """
+    kept = []
+    for word in pattern.split(" "):
+        if not _PLAIN.fullmatch(word) or rng.random() >= rate:
+            kept.append(word)
+        elif rng.random() < 0.5:
+            kept.append(rng.choice(_ANY_WORDS))
+    return " ".join(kept)
 
 
 def _joined(wants: Sequence[str]) -> str:
