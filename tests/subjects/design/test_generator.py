@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from random import Random
 from string import Formatter
@@ -13,7 +14,7 @@ from bluebook.records import Example
 from bluebook.subjects.design import wordings
 from bluebook.subjects.design.checker import check
 from bluebook.subjects.design.domains import domains
-from bluebook.subjects.design.generator import LONGEST, Generator, combination, reserved_for
+from bluebook.subjects.design.generator import LONGEST, Generator, careless, combination, reserved_for
 from bluebook.subjects.design.language import classify, parse
 from bluebook.subjects.design.printing import print_program
 from bluebook.subjects.design.program import elements
@@ -169,3 +170,26 @@ def test_prompts_come_in_every_register_and_differ() -> None:
     registers = Counter(one.origin.ref.rsplit("/", 1)[1] for one in made)
     assert set(registers) == set(wordings.REGISTERS)
     assert len({one.prompt for one in made}) > 180
+
+
+def test_a_careless_prompt_keeps_what_it_names() -> None:
+    rng = Random(5)
+    pattern = "a service called {Name} ({methods}) that knows the errors {errors}"
+    told = [careless(pattern, 0.7, rng) for _ in range(200)]
+    for text in told:
+        assert re.findall(r"\{\w+\}", text) == ["{Name}", "{methods}", "{errors}"]
+    assert len({*told}) > 100
+    assert any("service" not in text for text in told) and any("service" in text for text in told)
+    assert careless(pattern, 0.0, rng) == pattern
+
+
+def test_the_primer_has_short_designs_without_a_fault() -> None:
+    rng = Random(6)
+    made = [GENERATOR.generate(["stage:primer"], rng) for _ in range(100)]
+    for example in made:
+        assert check(parse(example.response)) == []
+        assert "stage:primer" in example.constructs
+        assert not {*example.constructs} & {f"stage:{stage}" for stage in STAGES}
+    asked = [example.origin.ref.split("/")[1] for example in made]
+    assert {*asked} == {"simple", "structured"}
+    assert 30 < asked.count("structured") < 70

@@ -45,7 +45,7 @@ LONGEST = 2_300  # letters of prompt and response together; the embedded context
 ExamKind = Literal["practice", "holdout"]
 _TRIES = 2_000
 # Shares of the words of a prompt, one of them drawn for each.
-CARELESSNESS = (0.0, 0.15, 0.4)
+CARELESSNESS = (0.0, 0.3, 0.7)
 _PLAIN = re.compile("[a-z]+")
 _ANY_WORDS = sorted(
     {
@@ -58,6 +58,7 @@ _ANY_WORDS = sorted(
 )
 # Where nobody names a stage: mostly what is short. The embedded base reads these.
 _USUAL: Mapping[Stage, int] = {"simple": 7, "structured": 3, "complex": 0, "novel": 0}
+_PRIMER: Mapping[Stage, int] = {"simple": 1, "structured": 1, "complex": 0, "novel": 0}
 
 
 class Generator:
@@ -93,12 +94,13 @@ class Generator:
                 f"designs for training have no construct {unknown[0]!r}; there are {', '.join(self.names)}"
             )
         stages, places, kinds = self._wanted(wanted)
+        shares = _PRIMER if is_primer else _USUAL
         invented = 1.0 if not places else INVENTED_SHARE if len(places) > 1 else 0.0
         for _ in range(_TRIES):
-            stage = rng.choices(stages, [_USUAL[one] or 0.001 for one in stages])[0]
+            stage = rng.choices(stages, [shares[one] or 0.001 for one in stages])[0]
             place = rng.choice(places) if rng.random() >= invented else inventing.invent(rng)
             sketch = self.sketch(stage, place, rng, unseen=False)
-            if reserved_for(sketch) is not None:
+            if reserved_for(sketch) is not None or _has_twins(sketch):
                 continue
             made = example(sketch, stage, "train", rng, is_primer=is_primer)
             if kinds <= set(made.constructs) and fits(made):
@@ -131,6 +133,12 @@ class Generator:
             return None
         made = example(sketch, stage, kind, rng)
         return made if fits(made) else None
+
+
+def _has_twins(sketch: Sketch) -> bool:
+    """Whether two elements have one name, as where an invented `Page` is read page by page."""
+    named = [(element.kind, element.name) for element in sketch.elements]
+    return len(named) > len({*named})
 
 
 def fits(made: Example) -> bool:
@@ -234,11 +242,13 @@ def prepared(made: Sequence[Element]) -> list[str]:
 
 
 def careless(pattern: str, rate: float, rng: Random) -> str:
-    """A pattern of which this share of the words is left out or another word. What it has in braces stays.
+    """A pattern of which this share of the words is left out or is another word. What it has in braces stays.
 
     People ask in words that training never heard. A model that knows no others than those of its patterns is thrown off
     by one new word, and forgets even how a design is written.
     """
+    if not rate:
+        return pattern
     kept = []
     for word in pattern.split(" "):
         if not _PLAIN.fullmatch(word) or rng.random() >= rate:
