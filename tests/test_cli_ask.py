@@ -304,8 +304,7 @@ def test_a_conversation(fake: Fake, repository: Path) -> None:
     assert shown[-1] == render_prompt(family, [Message(role="user", content="(7 - 8)")])
 
 
-# Slow, for an earlier form of it hung in three of six runs on a busy machine, and nobody has found out why.
-@pytest.mark.slow
+# None at the prompt: Python's readline notices one that comes right behind it only at the next key.
 def test_ctrl_c_ends_an_answer_and_not_the_conversation(fake: Fake, repository: Path) -> None:
     fake.answers["toy"] = says("mul(5, 6)")
     terminal = Terminal("ask", "prefix")
