@@ -3,9 +3,10 @@
 python benchmarks/graders.py
 
 For each subject with a practice exam: the reference itself, nothing, one reference for all items, the next item's
-reference, the prompt given back, the reference with its last line twice or not at all; in the language of `ue5` also
-with other node ids and in another order, under another Blueprint name, and with two nodes too many. Last the
-reference in wrappings that only a lenient reading takes off. Prints the share of valid answers, the mean score, the
+reference, the prompt given back, the reference with its last line twice or not at all, and in wrappings that only a
+lenient reading takes off. In the language of `ue5` also with other node ids and in another order, under another
+Blueprint name, and with two nodes too many; in that of `design` with its elements in another order, with the first one
+under another name, and with one too many. Prints the share of valid answers, the mean score, the
 mean over all constructs that the items name, and the mean score of a lenient reading.
 """
 
@@ -54,6 +55,27 @@ def overgrown(reference: str) -> str:
     return "\n".join((reference, *more))
 
 
+def shuffled(reference: str) -> str:
+    """The elements of a blueprint in another order."""
+    head, body = reference.removesuffix("\n</blueprint>").split("<blueprint>\n")
+    elements = body.split("\n\n")
+    return (
+        f"{head}<blueprint>\n"
+        + "\n\n".join(Random(reference).sample(elements, len(elements)))
+        + "\n</blueprint>"
+    )
+
+
+def renamed_throughout(reference: str) -> str:
+    """The first element under another name, wherever it is named."""
+    found = re.search(r"<blueprint>\n\w+ (\w+)", reference)
+    return re.sub(rf"\b{found[1]}\b", "SomethingElse", reference) if found else reference
+
+
+def extended(reference: str) -> str:
+    return reference.replace("\n</blueprint>", "\n\nType NobodyAsked {\n  label: string\n}\n</blueprint>")
+
+
 WRITERS: dict[str, Writer] = {
     "reference": lambda items, at: items[at].reference,
     "empty": lambda items, at: "",
@@ -67,10 +89,17 @@ WRITERS: dict[str, Writer] = {
     "before a sentence": lambda items, at: f"{items[at].reference}\nThat is all.",
     "after thinking": lambda items, at: f"<think>first, then</think>\n{items[at].reference}",
 }
-UE5: dict[str, Writer] = {
-    "renumbered": lambda items, at: renumbered(items[at].reference),
-    "renamed": lambda items, at: renamed(items[at].reference),
-    "two nodes more": lambda items, at: overgrown(items[at].reference),
+OWN: dict[str, dict[str, Writer]] = {
+    "ue5": {
+        "renumbered": lambda items, at: renumbered(items[at].reference),
+        "renamed": lambda items, at: renamed(items[at].reference),
+        "two nodes more": lambda items, at: overgrown(items[at].reference),
+    },
+    "design": {
+        "shuffled": lambda items, at: shuffled(items[at].reference),
+        "first renamed": lambda items, at: renamed_throughout(items[at].reference),
+        "a type more": lambda items, at: extended(items[at].reference),
+    },
 }
 
 
@@ -95,7 +124,7 @@ def main() -> None:
             continue
         subject, items = subjects.load(name, settings), list(read_jsonl(exam, ExamItem))
         print(f"{name}, {len(items)} items{'':10} valid    score  constructs  leniently")
-        for writer, write in (WRITERS | (UE5 if name == "ue5" else {})).items():
+        for writer, write in (WRITERS | OWN.get(name, {})).items():
             graded = grades(subject, items, write)
             shown = [value for one in graded for value in one.per_construct.values()]
             valid, score = fmean(one.valid for one in graded), fmean(one.score for one in graded)

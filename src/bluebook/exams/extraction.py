@@ -29,15 +29,26 @@ def program_within(text: str, parse: Callable[[str], Program]) -> Program | None
 
     The one fenced block of a text is taken whole: where a language ends in free text, nothing else tells its end.
     Otherwise the program begins at the first line from which something parses. It ends at the end of the text, or
-    before the line at which the parser fails. A text of n lines is parsed about 3 n times at most.
+    before the line at which the parser fails. Thinking is taken off, unless a program holds it: some languages write it
+    down. A text of n lines is parsed about 3 n times at most.
     """
-    said = _THINKING.sub("", text, count=1).strip()
+    thinking = _THINKING.search(text)
+    if thinking is None:
+        return _within(text.strip(), parse)
+    program = _within(text.strip(), parse, holding=thinking[0].strip())
+    return program or _within((text[: thinking.start()] + text[thinking.end() :]).strip(), parse)
+
+
+def _within(said: str, parse: Callable[[str], Program], holding: str = "") -> Program | None:
+    """The program in a text; with `holding`, only one that has these lines."""
     fenced = _FENCED.findall(said)
-    if len(fenced) == 1 and _parses(fenced[0], parse):
+    if len(fenced) == 1 and holding in fenced[0] and _parses(fenced[0], parse):
         return parse(fenced[0])
     lines = said.split("\n")
     for start in range(len(lines)):
         end = len(lines)
+        if holding not in "\n".join(lines[start:]):
+            return None
         while end > start:
             try:
                 program = parse("\n".join(lines[start:end]))
@@ -48,7 +59,8 @@ def program_within(text: str, parse: Callable[[str], Program]) -> Program | None
                     break
                 end = failed
             else:
-                return program if _is_wrapped(lines, start, end, parse) else None
+                whole = holding in "\n".join(lines[start:end])
+                return program if whole and _is_wrapped(lines, start, end, parse) else None
     return None
 
 
