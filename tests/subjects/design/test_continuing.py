@@ -122,43 +122,58 @@ def test_whatever_is_written_so_is_a_design_without_a_fault(seed: int) -> None:
     assert check(parse(text)) == [], text
 
 
-def some_line(body: str, rng: Random) -> str:
+@pytest.mark.parametrize("seed", range(12))
+def test_a_stutter_comes_to_an_end(seed: int) -> None:
+    """A model in a loop writes one letter again and again, each a token, wherever a text may be long."""
+    rng = Random(seed)
+    lines: list[str] = []
+    while not (offered := continuation("\n".join(lines))).end:
+        if offered.patterns:
+            made = [some_line(rng.choice(offered.patterns), rng, stutter=True) for _ in range(20)]
+            lines.append(max(made, key=len))
+        else:
+            lines.append(rng.choice(offered.texts))
+    assert len("\n".join(lines)) < 3_000
+
+
+def some_line(body: str, rng: Random, *, stutter: bool = False) -> str:
     """A line that a pattern describes."""
     if within := WITHIN.fullmatch(body):
-        while len(line := some_line(within[1], rng)) > int(within[2]):
+        while len(line := some_line(within[1], rng, stutter=stutter)) > int(within[2]):
             pass
         return line
     found = ""
     for piece in PIECE.finditer(body):
         if piece[1] is not None:
-            name = written(parser.parse(piece[1]), rng)
+            name = written(parser.parse(piece[1]), rng, stutter=stutter)
             while re.fullmatch(piece[2], name):
-                name = written(parser.parse(piece[1]), rng)
+                name = written(parser.parse(piece[1]), rng, stutter=stutter)
             found += name
         elif piece[3] is not None:
-            found += written(parser.parse(piece[3].replace(r"\/", "/")), rng)
+            found += written(parser.parse(piece[3].replace(r"\/", "/")), rng, stutter=stutter)
         else:
             found += json.loads(piece[0])
     return found
 
 
-def written(tree: Any, rng: Random) -> str:
-    """A short text that a parsed regular expression matches."""
+def written(tree: Any, rng: Random, *, stutter: bool = False) -> str:
+    """A short text that a parsed regular expression matches; with `stutter` one of any length and few letters."""
     found = ""
     for operation, value in tree:
         if operation is constants.LITERAL:
             found += chr(value)
         elif operation is constants.IN:
-            low, high = rng.choice([(at, at) if kind is constants.LITERAL else at for kind, at in value])
-            found += chr(rng.randint(low, high))
+            ranges = [(at, at) if kind is constants.LITERAL else at for kind, at in value]
+            low, high = ranges[-1] if stutter else rng.choice(ranges)
+            found += chr(low if stutter else rng.randint(low, high))
         elif operation is constants.BRANCH:
-            found += written(rng.choice(value[1]), rng)
+            found += written(rng.choice(value[1]), rng, stutter=stutter)
         elif operation is constants.SUBPATTERN:
-            found += written(value[3], rng)
+            found += written(value[3], rng, stutter=stutter)
         elif operation is constants.MAX_REPEAT:
             least, most, inside = value
-            times = rng.randint(least, min(most, least + 4))
-            found += "".join(written(inside, rng) for _ in range(times))
+            times = rng.randint(least, most if stutter else min(most, least + 4))
+            found += "".join(written(inside, rng, stutter=stutter) for _ in range(times))
         else:
             raise AssertionError(f"a pattern uses {operation}")
     return found

@@ -27,14 +27,16 @@ LastLine = Generator[Continuation, str, str]  # ends with the line that was writ
 MOST_POINTS = 5
 LONGEST_POINT = 220  # letters
 LONGEST_LINE = 140  # letters of any other line
-LONG_SECTION = 260  # letters from which on a section gets no further point
+LONG_SECTION = 210  # letters from which on a section gets no further point
 MOST_PLANNED = 12  # lines of the preparation
-LONG_PLAN = 500  # letters from which on nothing more is planned
+LONG_PLAN = 500  # letters (as `_cost` counts) from which on nothing more is planned
+LONGEST_NAME = 30  # letters, as the mean of a line of the preparation
 MOST_FIELDS = 8
 MOST_METHODS = 4
 MOST_TABLES = 4
-MOST_NAMED = 14  # names of the preparation, methods and relationships aside
-LONG = 2_100  # letters of an answer from which on nothing is added that need not be
+MOST_NAMED = 11  # names of the preparation, methods and relationships aside
+LONG = 2_100  # letters of an answer (as `_cost` counts) from which on nothing is added that need not be
+ECHO = 5  # letters that one of a stutter counts for beside itself
 SUBSTANCE = 5  # different words of a section, as `thinking.py` counts them
 
 # Names of words, and texts of words, of limited length: a model that runs in circles gets out of them.
@@ -127,9 +129,17 @@ def _continuation(text: str) -> Continuation:
     answer = _answer(plan)
     offered = next(answer)
     for line in text.split("\n") if text else ():
-        plan.written += len(line) + 1
+        plan.written += _cost(line)
         offered = answer.send(line)
     return offered
+
+
+def _cost(line: str) -> int:
+    """Its letters, and those of a stutter (`wwww`, `thth`) several times: a token has three or four letters, of a
+    stutter one or two, and it is tokens that an answer has a limit of."""
+    text = line.strip()
+    echoes = sum(text[at - 3 : at - 1] == text[at - 1 : at + 1] for at in range(3, len(text)))
+    return len(line) + 1 + ECHO * echoes
 
 
 def _texts(*texts: str) -> Continuation:
@@ -182,7 +192,7 @@ def _section() -> Lines:
         offers = []
         if enough := _substance(points):
             offers.append(_texts(""))
-        if len(points) < MOST_POINTS and _letters(points) < LONG_SECTION:
+        if len(points) < MOST_POINTS and sum(map(_cost, points)) < LONG_SECTION:
             offers.append(_but(_POINT, points))
         elif not enough:
             offers.append(_texts(_LAST_POINT))
@@ -190,10 +200,6 @@ def _section() -> Lines:
         if not line:
             return
         points.append(line)
-
-
-def _letters(points: Sequence[str]) -> int:
-    return sum(map(len, points))
 
 
 def _substance(points: Sequence[str]) -> bool:
@@ -211,13 +217,13 @@ def _preparation(plan: Plan) -> Lines:
         if len(points) >= MOST_PLANNED and not enough:
             points.append((yield _texts(_LAST_CONSTRAINT)))
             enough = True
-        offers = []
+        offers = [_texts("</thinking>")] if enough else []
         if len(points) < MOST_PLANNED and not (closed and enough):
             room = MOST_NAMED - plan.named
-            if not (enough and _letters(points) >= LONG_PLAN):
+            if not (enough and sum(map(_cost, points)) >= LONG_PLAN):
                 offers += [_planned(kind, room) for kind in _plannable(kinds, room)]
-            offers += [] if closed else [_CONSTRAINT]
-        line = yield _several(_lines(*offers), _texts("</thinking>") if enough else _texts())
+            offers += [] if closed else [_lines(_CONSTRAINT)]
+        line = yield _several(*offers)
         if line == "</thinking>":
             return
         points.append(line)
@@ -242,12 +248,14 @@ def _plannable(kinds: Sequence[str], room: int) -> list[str]:
     return found
 
 
-def _planned(kind: str, room: int) -> str:
+def _planned(kind: str, room: int) -> Continuation:
     name = _KEY if kind in ("Methods", "Relationships") else _NAME
     most = {"Type": 5, "Table": MOST_TABLES, "Methods": MOST_METHODS, "Relationships": 4}.get(kind, 2)
     if kind not in ("Methods", "Relationships", "Table"):
         most = min(most, max(room, 1))
-    return f"- {kind}: {name}(, {name}){{0,{most - 1}}}"
+    opening = f"- {kind}: "
+    longest = min(len(opening) + most * LONGEST_NAME, LONGEST_LINE)
+    return Continuation(patterns=[_within(f"/{opening}{name}(, {name}){{0,{most - 1}}}/", longest)])
 
 
 # The blueprint
@@ -350,9 +358,9 @@ def _service(plan: Plan, name: str) -> Lines:
     needs = rf"  dependencies: \{{{_KEY}: {known}(, {_KEY}: {known}){{0,2}}\}},"
     holds = f"  invariants: {_ITEMS},"
     opening = _texts("  methods: {")
-    line = yield _several(_lines(needs, holds), opening)
+    line = yield opening if plan.is_long else _several(_lines(needs, holds), opening)
     if line.startswith("  dependencies"):
-        line = yield _several(_lines(holds), opening)
+        line = yield opening if plan.is_long else _several(_lines(holds), opening)
     if line.startswith("  invariants"):
         yield opening
     yield from _methods(plan, _generic(name))
@@ -382,7 +390,7 @@ def _methods(plan: Plan, generic: str) -> Lines:
         line = yield _lines(rf"    {_signature(plan, generic)} \{{")
         _written(plan, line)
         yield _lines(f"      preconditions: {_ITEMS},")
-        line = yield _lines(f"      postconditions: {_ITEMS},?")
+        line = yield _lines(f"      postconditions: {_ITEMS}{'' if plan.is_long else ',?'}")
         if line.endswith(","):
             yield _lines(f"      errors: {_ERRORS}")
         more = len(plan.methods) > others and count < MOST_METHODS
@@ -402,7 +410,7 @@ def _module(plan: Plan, name: str) -> Lines:
         _written(plan, line)
         if not line.endswith(","):
             break
-    line = yield _texts("  ],", "  ]")
+    line = yield _texts("  ]") if plan.is_long else _texts("  ],", "  ]")
     if not line.endswith(","):
         return
     line = yield _several(_texts("  types: ["), _lines(f"  throws: {_ERRORS}"))
@@ -557,11 +565,11 @@ def _scenario(plan: Plan, name: str) -> Lines:
     if line.startswith("  Pre"):
         yield _lines(f"  Given {said},")
     line = yield _lines(f"  When {said},")
-    for word, end in (("Then", "[,.]"), ("(And|But)", "[,.]"), ("(And|But)", r"\.")):
-        line = yield _lines(f"  {word} {said}{end}")
+    for word, more in (("Then", ",."), ("(And|But)", ",."), ("(And|But)", ".")):
+        line = yield _lines(f"  {word} {said}[{'.' if plan.is_long else more}]")
         if line.endswith("."):
             break
-    line = yield _several(_lines(f"  ErrorPaths: {_PATHS}"), _texts("}"))
+    line = yield _texts("}") if plan.is_long else _several(_lines(f"  ErrorPaths: {_PATHS}"), _texts("}"))
     if line != "}":
         yield from _below(line, _PATH)
         yield _texts("}")
@@ -571,7 +579,7 @@ def _test(plan: Plan, name: str) -> Lines:
     said = r"  [A-Za-z][A-Za-z0-9]{1,30} [A-Za-z0-9 ]{5,100}\."
     yield _lines(said)
     for count in range(4):
-        line = yield _several(_lines(said) if count < 3 else _texts(), _texts("}"))
+        line = yield _several(_lines(said) if count < 3 and not plan.is_long else _texts(), _texts("}"))
         if line == "}":
             return
 
