@@ -14,6 +14,7 @@ from bluebook.subjects.design.language import parse as parse_design
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5.language import parse as parse_blueprint
 from tests.exams.conftest import exam, written
+from tests.subjects.design.designs import RESPONSE
 from tests.toy import Prefix, canonical
 
 PARSE = Prefix().parse
@@ -23,24 +24,6 @@ GRAPH: EventGraph
 NODE n1: Event_BeginPlay
 NODE n2: PrintString [InString="on"]
 EXEC n1.Then -> n2.Execute"""
-
-# A language that writes its thinking down: what is taken off for others belongs to the program.
-DESIGN = """<thinking>
-PROBLEM UNDERSTANDING:
-- It must be clear what is known of a book.
-
-STRATEGIC APPROACH:
-- Keep each fact in one typed field.
-
-DESIGN PREPARATION:
-- Type: Book
-- Constraint: every field has one plain type
-</thinking>
-<blueprint>
-Type Book {
-  title: string
-}
-</blueprint>"""
 
 WRAPPINGS = [
     "{}",
@@ -62,7 +45,8 @@ def test_what_is_wrapped_is_found(wrapping: str) -> None:
     blueprint = program_within(wrapping.format(BLUEPRINT), parse_blueprint)
     assert blueprint is not None
     assert len(blueprint.graphs[0].nodes) == 2
-    design = program_within(wrapping.format(DESIGN), parse_design)
+    # A language that writes its thinking down: what is taken off for others belongs to the program.
+    design = program_within(wrapping.format(RESPONSE), parse_design)
     assert design is not None
     assert [section.heading for section in design.thinking][:1] == ["PROBLEM UNDERSTANDING"]
 

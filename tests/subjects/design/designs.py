@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+# A whole answer: thinking and blueprint.
+RESPONSE = """<thinking>
+PROBLEM UNDERSTANDING:
+- It must be clear what is known of a book.
+
+STRATEGIC APPROACH:
+- Keep each fact in one typed field.
+
+DESIGN PREPARATION:
+- Type: Book
+- Constraint: every field has one plain type
+</thinking>
+<blueprint>
+Type Book {
+  title: string,
+  copies: int
+}
+</blueprint>"""
+
 LENDING = """Service Lending {
   description: "Lends books to readers and takes them back",
   dependencies: {

@@ -19,27 +19,11 @@ from bluebook.subjects.design.checker import check
 from bluebook.subjects.design.language import parse
 from bluebook.subjects.design.references import resolution
 from bluebook.subjects.design.stages import STAGES
+from tests.subjects.design.designs import RESPONSE
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = params.load(ROOT / "params.yaml")
 DESIGN = subjects.load("design", SETTINGS)
-RESPONSE = """<thinking>
-PROBLEM UNDERSTANDING:
-- It must be clear what is known of a book.
-
-STRATEGIC APPROACH:
-- Keep each fact in one typed field.
-
-DESIGN PREPARATION:
-- Type: Book
-- Constraint: every field has one plain type
-</thinking>
-<blueprint>
-Type Book {
-  title: string,
-  copies: int
-}
-</blueprint>"""
 
 
 @pytest.fixture(scope="module")
