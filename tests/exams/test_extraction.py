@@ -14,7 +14,7 @@ from bluebook.subjects.design.language import parse as parse_design
 from bluebook.subjects.subject import ParseError
 from bluebook.subjects.ue5.language import parse as parse_blueprint
 from tests.exams.conftest import exam, written
-from tests.subjects.design.designs import RESPONSE
+from tests.subjects.design.designs import BOOK
 from tests.toy import Prefix, canonical
 
 PARSE = Prefix().parse
@@ -46,7 +46,7 @@ def test_what_is_wrapped_is_found(wrapping: str) -> None:
     assert blueprint is not None
     assert len(blueprint.graphs[0].nodes) == 2
     # A language that writes its thinking down: what is taken off for others belongs to the program.
-    design = program_within(wrapping.format(RESPONSE), parse_design)
+    design = program_within(wrapping.format(BOOK), parse_design)
     assert design is not None
     assert [section.heading for section in design.thinking][:1] == ["PROBLEM UNDERSTANDING"]
 

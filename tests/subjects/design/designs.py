@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# A whole answer: thinking and blueprint.
-RESPONSE = """<thinking>
+# A small whole answer: thinking and blueprint.
+BOOK = """<thinking>
 PROBLEM UNDERSTANDING:
 - It must be clear what is known of a book.
 

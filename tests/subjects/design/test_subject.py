@@ -19,7 +19,7 @@ from bluebook.subjects.design.checker import check
 from bluebook.subjects.design.language import parse
 from bluebook.subjects.design.references import resolution
 from bluebook.subjects.design.stages import STAGES
-from tests.subjects.design.designs import RESPONSE
+from tests.subjects.design.designs import BOOK
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = params.load(ROOT / "params.yaml")
@@ -73,8 +73,8 @@ def test_every_stage_is_one_of_the_trainers_too() -> None:
 
 
 def test_an_answer_without_thinking_counts_for_nothing_and_is_told() -> None:
-    whole = DESIGN.parse(RESPONSE)
-    bare = DESIGN.parse(RESPONSE.partition("</thinking>\n")[2])
+    whole = DESIGN.parse(BOOK)
+    bare = DESIGN.parse(BOOK.partition("</thinking>\n")[2])
     same, without = DESIGN.compare(whole, whole), DESIGN.compare(whole, bare)
     assert (same.score, same.otherwise, same.errors) == (1.0, 1.0, [])
     assert same.parts["both_parts"].f1 == 1.0
@@ -84,33 +84,33 @@ def test_an_answer_without_thinking_counts_for_nothing_and_is_told() -> None:
 
 
 def test_stages_and_domains_share_the_whole_answers_score() -> None:
-    whole = DESIGN.parse(RESPONSE)
-    other = DESIGN.parse(RESPONSE.replace("copies: int", "pages: float"))
+    whole = DESIGN.parse(BOOK)
+    other = DESIGN.parse(BOOK.replace("copies: int", "pages: float"))
     found = DESIGN.compare(whole, other)
     assert 0 < found.score < 1 and found.otherwise == found.score
     assert found.parts["references"].f1 == 1.0
 
 
 def test_references_of_an_answer_are_counted() -> None:
-    dangling = DESIGN.parse(RESPONSE.replace("copies: int", "shelf: Shelf"))
-    found = DESIGN.compare(DESIGN.parse(RESPONSE), dangling).parts["references"]
+    dangling = DESIGN.parse(BOOK.replace("copies: int", "shelf: Shelf"))
+    found = DESIGN.compare(DESIGN.parse(BOOK), dangling).parts["references"]
     assert found.right < found.actual
 
 
 def test_thinking_and_blueprint_are_regions_of_their_own() -> None:
-    found = DESIGN.regions(RESPONSE)
+    found = DESIGN.regions(BOOK)
     assert [region.name for region in found] == ["thinking", "blueprint"]
-    assert RESPONSE[found[1].start : found[1].end].lstrip().startswith("<blueprint>")
+    assert BOOK[found[1].start : found[1].end].lstrip().startswith("<blueprint>")
 
 
 @pytest.mark.parametrize(
     ("response", "broken"),
     [
-        (RESPONSE, set()),
-        (RESPONSE.partition("</thinking>\n")[2], {"both_parts", "checks"}),
-        (RESPONSE.replace("copies: int", "shelf: Shelf"), {"checks"}),
-        (RESPONSE.replace("  title", "    title"), {"canonical"}),
-        (RESPONSE.replace("Type Book {", "Type Book"), {"parses", "both_parts", "checks", "canonical"}),
+        (BOOK, set()),
+        (BOOK.partition("</thinking>\n")[2], {"both_parts", "checks"}),
+        (BOOK.replace("copies: int", "shelf: Shelf"), {"checks"}),
+        (BOOK.replace("  title", "    title"), {"canonical"}),
+        (BOOK.replace("Type Book {", "Type Book"), {"parses", "both_parts", "checks", "canonical"}),
     ],
 )
 def test_the_gate_finds_what_it_is_there_for(response: str, broken: set[str]) -> None:
