@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from benchmarks.graders import UE5, WRITERS, grades
+from benchmarks.graders import OWN, WRITERS, grades
 from bluebook.records import ExamItem, read_jsonl
 from bluebook.subjects.ue5.catalogue import shipped
 from bluebook.subjects.ue5.records import IngestPolicy
@@ -20,7 +20,7 @@ SUBJECT = Ue5(IngestPolicy(max_bytes=1, max_nodes=1, wordings=1), 7, shipped())
 
 @pytest.mark.parametrize("writer", ["reference", "renumbered", "renamed"])
 def test_the_same_graph_scores_one_whatever_its_names_and_order(writer: str) -> None:
-    for grade in grades(SUBJECT, ITEMS, (WRITERS | UE5)[writer]):
+    for grade in grades(SUBJECT, ITEMS, (WRITERS | OWN["ue5"])[writer]):
         assert grade.valid and grade.score == 1.0 and not grade.errors
         assert set(grade.per_construct.values()) == {1.0}
 
@@ -42,7 +42,7 @@ def test_another_items_program_is_valid_and_worth_little(writer: str) -> None:
 
 
 def test_what_is_too_much_costs_something_and_never_everything() -> None:
-    for grade in grades(SUBJECT, ITEMS, UE5["two nodes more"]):
+    for grade in grades(SUBJECT, ITEMS, OWN["ue5"]["two nodes more"]):
         assert grade.valid and 0.5 < grade.score < 1.0
         assert {error.category for error in grade.errors} == {"extra"}
 
