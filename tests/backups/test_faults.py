@@ -162,11 +162,15 @@ def test_killed_while_pulling(held: World, kills: int) -> None:
         for place in ("models/adapters/toy", ".dvc/cache"):
             shutil.rmtree(held.root / place, ignore_errors=True)
 
-    lose()
-    started = time.monotonic()
-    assert begin().wait() == 0
-    seconds = time.monotonic() - started
-    died = 0
+    taken = []
+    for _ in range(
+        2
+    ):  # the first one finds nothing in the machine's own caches, and later ones would outrun its kills
+        lose()
+        started = time.monotonic()
+        assert begin().wait() == 0
+        taken.append(time.monotonic() - started)
+    seconds, died = min(taken), 0
     for number in range(kills):
         if number % 3 == 0:  # from nothing; between those, from where the last kill left it
             lose()
