@@ -100,9 +100,8 @@ def main() -> None:
     for run in range(options.runs):
         held, dictated = 0.0, 0.0
         for group in engine.plan([Asked(item, "constrained") for item in items]) if language else ():
-            tokens, seconds = written(
-                engine, group, local.answer_batch, engine.guide("constrained", len(group))
-            )
+            limits = [engine.limit(engine.prompt(one.messages)) for one in group]
+            tokens, seconds = written(engine, group, local.answer_batch, engine.guide("constrained", limits))
             held += seconds
             dictated += written(engine, group, local.answer_batch, Dictation(tokens))[1]
         if language:

@@ -153,7 +153,7 @@ class Prefix:
             raise parser.fail("the end")
         return node
 
-    def continuation(self, text: str) -> Continuation | None:
+    def continuation(self, text: str, room: int) -> Continuation | None:
         return None
 
     def check(self, program: Node) -> list[Diagnostic]:

@@ -38,7 +38,7 @@ class Listed(Prefix):
 
     grammar: str | None = "start: /[^!]*/"
 
-    def continuation(self, text: str) -> Continuation:
+    def continuation(self, text: str, room: int) -> Continuation:
         lines = text.splitlines()
         letters = "".join(line[-1] for line in lines if line.startswith("let"))
         if any(line.startswith("sum") for line in lines):
@@ -56,7 +56,7 @@ class Spaced(Prefix):
 
     grammar: str | None = "start: /[^!]*/"
 
-    def continuation(self, text: str) -> Continuation:
+    def continuation(self, text: str, room: int) -> Continuation:
         lines = text.split("\n") if text else []
         match len(lines):
             case 0:
@@ -128,8 +128,8 @@ def test_a_line_may_be_empty_and_is_no_place_to_end(qwen: Candidate, tmp_path: P
     assert all(re.fullmatch(r"begin\n[a-z]{0,4}\nend", row.text) for row in found)
 
     class Blank(Spaced):
-        def continuation(self, text: str) -> Continuation:
-            return msgspec.structs.replace(super().continuation(text), patterns=[])
+        def continuation(self, text: str, room: int) -> Continuation:
+            return msgspec.structs.replace(super().continuation(text, room), patterns=[])
 
     only = [row for row in ask(engine(qwen, Blank()), tmp_path / "blank") if row.mode == "constrained"]
     assert {row.text for row in only} == {"begin\n\nend"}

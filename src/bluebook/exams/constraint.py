@@ -1,10 +1,11 @@
 """Decoding within a subject's language: which tokens a row may go on with, found while the model computes.
 
-A subject says line by line what may follow (`Subject.continuation`); a subject that has nothing to say beyond its
-grammar is held to that. Each way to go on is a matcher of llguidance's; those that a token does not fit are dropped,
-and when a line is complete the subject is asked again. Programs share most of their lines, so what may come next at a
-place of a pattern is found once and remembered; a matcher is only used where nobody has been before, and it is handed
-on, because it learns its pattern while it is used.
+A subject says line by line what may follow (`Subject.continuation`), and knows how many tokens are left, so that it can
+lead to an end in time; a subject that has nothing to say beyond its grammar is held to that. Each way to go on is a
+matcher of llguidance's; those that a token does not fit are dropped, and when a line is complete the subject is asked
+again. Programs share most of their lines, so what may come next at a place of a pattern is found once and remembered;
+a matcher is only used where nobody has been before, and it is handed on, because it learns its pattern while it is
+used.
 
 The response is written as the family wraps it: its opening (a space, in some families) is put before the first line,
 and where the text may end, what may follow is the first token of what the family writes behind a response. No token
@@ -32,7 +33,7 @@ from bluebook.errors import BluebookError
 from bluebook.families import Family
 from bluebook.subjects.subject import Continuation
 
-Continues = Callable[[str], Continuation | None]
+Continues = Callable[[str, int], Continuation | None]
 
 # Where the next letters are certain, llguidance allows one token alone: that of those letters by themselves. A model
 # that has learned them in their company writes others (`EXEC`, ` `, `n`, not ` n`) and does worse from there on.
@@ -194,10 +195,12 @@ class Language:
 
 
 class _Row:
-    """One response as it grows. `ways` are the matchers that what stands in the line still fits."""
+    """One response as it grows. `ways` are the matchers that what stands in the line still fits, `room` is the number
+    of tokens that may still be written, without what the family writes behind a response."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, limit: int) -> None:
         self.language = language
+        self.room = limit - len(language.closing)
         self.lines = ""  # finished, without the last one's end
         self.line = b""
         self.ended: list[int] = []  # tokens of the family's that are still to be written
@@ -207,7 +210,7 @@ class _Row:
 
     def _begin(self, opening: str = "") -> None:
         """Ask what the next line may be."""
-        found = self.language.continues(self.lines)
+        found = self.language.continues(self.lines, self.room)
         if found is None:
             self.by_lines, self.ways = False, [self.language.whole()]
         else:
@@ -222,7 +225,7 @@ class _Row:
         is_begun = bool(self.line) or any(b"\n" in way.place.left for way in self.ways)
         if not self.by_lines or not is_begun:
             return Continuation(end=True)
-        return self.language.continues(self._with_line()) or Continuation(end=True)
+        return self.language.continues(self._with_line(), self.room - 1) or Continuation(end=True)
 
     def _with_line(self) -> str:
         line = self.line.decode()
@@ -230,6 +233,7 @@ class _Row:
 
     def take(self, token: int) -> None:
         """Go on with a token that was allowed."""
+        self.room -= 1
         if self.ended:
             self.ended = self.ended[1:]
             return
@@ -257,9 +261,10 @@ class _Row:
 class Guide:
     """Holds the rows of one batch to the language. Implements `generation.Guide`."""
 
-    def __init__(self, language: Language, rows: int) -> None:
+    def __init__(self, language: Language, limits: Sequence[int]) -> None:
+        """`limits`: the most tokens of each row."""
         self._language = language
-        self._rows = [_Row(language) for _ in range(rows)]
+        self._rows = [_Row(language, limit) for limit in limits]
         self._found: Future[NDArray[numpy.int32]] | None = None
 
     def prepare(self, rows: Sequence[int]) -> None:

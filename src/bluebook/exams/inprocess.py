@@ -109,7 +109,7 @@ class InProcess:
             [limit],
             stop=self.candidate.stop,
             at_once=1,
-            guide=self.guide(mode, 1),
+            guide=self.guide(mode, [limit]),
             seconds=self._seconds,
         ):
             written.append(token)
@@ -128,13 +128,14 @@ class InProcess:
         written: dict[int, list[int]] = {}
         for mode in dict.fromkeys(group[place].mode for place in fitting):
             rows = [place for place in fitting if group[place].mode == mode]
+            within = [limits[place] for place in rows]
             tokens = greedy(
                 self.candidate.model,
                 [prompts[place] for place in rows],
-                [limits[place] for place in rows],
+                within,
                 stop=self.candidate.stop,
                 at_once=self._batch,
-                guide=self.guide(mode, len(rows)),
+                guide=self.guide(mode, within),
                 seconds=self._seconds,
             )
             written |= zip(rows, tokens, strict=True)
@@ -156,12 +157,13 @@ class InProcess:
     def limit(self, prompt: Sequence[int]) -> int:
         return min(self._tokens, self.candidate.context - len(prompt))
 
-    def guide(self, mode: Mode, rows: int) -> Guide | None:
+    def guide(self, mode: Mode, limits: Sequence[int]) -> Guide | None:
+        """What rows of at most so many tokens are held to."""
         if mode == "free":
             return None
         if self._language is None:
             raise BluebookError(f"{self.name} has no grammar to be held to; ask it free")
-        return Guide(self._language, rows)
+        return Guide(self._language, limits)
 
     def _text(self, tokens: Sequence[int]) -> str:
         return content(self.candidate.tokenizer, self.candidate.family, tokens)

@@ -132,9 +132,10 @@ class Subject(Protocol):
     def parse(self, text: str) -> Any:
         """The program that `text` (a response) denotes. Raises ParseError."""
 
-    def continuation(self, text: str) -> Continuation | None:
+    def continuation(self, text: str, room: int) -> Continuation | None:
         """What may follow `text`, a whole number of lines without a line end after the last, or nothing at all; None
-        where the grammar alone says it. `text` was itself written so."""
+        where the grammar alone says it. `text` was itself written so. `room` is the number of tokens that may still
+        be written: where little is left, only what leads to the end is offered, so that an answer is whole."""
 
     def check(self, program: Any) -> list[Diagnostic]:
         """Faults beyond the grammar; an empty list when there are none."""

@@ -178,11 +178,11 @@ def train_language(
             name: value.to(placement.device) if isinstance(value, torch.Tensor) else value
             for name, value in collate(rows).items()
         }
+        labels = batch["labels"][0, 1:]
+        known = (labels != IGNORED).nonzero()[:, 0]  # the head has a third of the work and serves these alone
         with torch.autocast(placement.device.type, dtype=torch.bfloat16, enabled=placement.mixed):
-            logits = model(**model_inputs(batch), use_cache=False).logits[0, :-1]
-        loss = cross_entropy(
-            logits.float(), batch["labels"][0, 1:], ignore_index=IGNORED, label_smoothing=SMOOTHING
-        )
+            logits = model(**model_inputs(batch), use_cache=False, logits_to_keep=known).logits[0]
+        loss = cross_entropy(logits.float(), labels[known], label_smoothing=SMOOTHING)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -19,6 +19,7 @@ from bluebook.subjects.design.stages import STAGES
 from bluebook.subjects.subject import Continuation
 
 GENERATOR = Generator()
+TOKENS = 1_000  # of an answer, as `params.yaml` has it
 WITHIN = re.compile(r"\((.*) & /\.\{1,(\d+)\}/\)")
 PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|\(/(.*?)/ & ~/(.*?)/\)|/((?:[^/\\]|\\.)*)/')
 THINKING = """<thinking>
@@ -76,8 +77,9 @@ def test_what_is_generated_may_be_written(stage: str) -> None:
     for _ in range(60):
         lines = GENERATOR.generate([f"stage:{stage}"], rng).response.split("\n")
         for at, line in enumerate(lines):
-            assert allows(continuation("\n".join(lines[:at])), line), (line, "\n".join(lines[:at]))
-        assert continuation("\n".join(lines)) == Continuation(end=True)
+            before = "\n".join(lines[:at])
+            assert allows(continuation(before, TOKENS - len(before) // 3), line), (line, before)
+        assert continuation("\n".join(lines), 0) == Continuation(end=True)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +109,14 @@ def test_what_is_generated_may_be_written(stage: str) -> None:
     ],
 )
 def test_what_may_not_stand_here_is_not_offered(text: str, line: str) -> None:
-    assert not allows(continuation(text), line)
+    assert not allows(continuation(text, TOKENS), line)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_is_written_so_is_a_design_without_a_fault(seed: int) -> None:
     rng = Random(seed)
     lines: list[str] = []
-    while not (offered := continuation("\n".join(lines))).end:
+    while not (offered := continuation("\n".join(lines), TOKENS - 30 * len(lines))).end:
         chosen = rng.choice([*offered.texts, *offered.patterns])
         lines.append(chosen if chosen in offered.texts else some_line(chosen, rng))
         assert len(lines) < 400
@@ -122,18 +124,23 @@ def test_whatever_is_written_so_is_a_design_without_a_fault(seed: int) -> None:
     assert check(parse(text)) == [], text
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_stutter_comes_to_an_end(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("tokens", [TOKENS, 600])
+def test_a_stutter_comes_to_an_end_in_time(tokens: int, seed: int) -> None:
     """A model in a loop writes one letter again and again, each a token, wherever a text may be long."""
     rng = Random(seed)
     lines: list[str] = []
-    while not (offered := continuation("\n".join(lines))).end:
+    room = tokens
+    while not (offered := continuation("\n".join(lines), room)).end:
         if offered.patterns:
             made = [some_line(rng.choice(offered.patterns), rng, stutter=True) for _ in range(20)]
             lines.append(max(made, key=len))
+            room -= len(lines[-1]) + 1
         else:
             lines.append(rng.choice(offered.texts))
-    assert len("\n".join(lines)) < 3_000
+            room -= len(lines[-1]) // 3 + 1
+    assert room >= 0
+    assert check(parse("\n".join(lines))) == []
 
 
 def some_line(body: str, rng: Random, *, stutter: bool = False) -> str:

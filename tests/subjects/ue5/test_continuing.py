@@ -16,6 +16,7 @@ from bluebook.subjects.ue5.generator import Generator
 
 CATALOGUE = shipped()
 PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|\(/(.*?)/ & ~/(.*?)/\)|/((?:[^/\\]|\\.)*)/')
+TOKENS = 640  # of an answer, as `params.yaml` has it
 START = "BLUEPRINT: BP_Gate\nVAR Open: Bool\nVAR Speed: Float\nGRAPH: EventGraph"
 
 
@@ -45,7 +46,8 @@ def refused(continuing: Continuing, text: str) -> str | None:
     """The first line that may not stand where it does."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
-        if not allows(continuing.after("\n".join(lines[:at])), line):
+        before = "\n".join(lines[:at])
+        if not allows(continuing.after(before, TOKENS - len(before) // 2), line):
             return line
     return None
 
@@ -59,7 +61,7 @@ def test_what_the_generator_writes_may_be_written(continuing: Continuing, seed: 
     )
     text = generator.generate(kinds, rng).response
     assert refused(continuing, text) is None
-    assert continuing.after(text).end
+    assert continuing.after(text, TOKENS).end
 
 
 @pytest.mark.parametrize(
@@ -98,29 +100,33 @@ def test_what_the_generator_writes_may_be_written(continuing: Continuing, seed: 
     ],
 )
 def test_what_would_be_a_fault_may_not_be_written(continuing: Continuing, lines: str, line: str) -> None:
-    assert not allows(continuing.after(lines), line)
+    assert not allows(continuing.after(lines, TOKENS), line)
 
 
 def test_the_text_may_end_where_nothing_is_missing(continuing: Continuing) -> None:
     nodes = f"{START}\nNODE n1: Event_Tick\nNODE n2: Branch"
-    assert not continuing.after(START).end
-    assert not continuing.after(nodes).end
-    assert continuing.after(f"{nodes}\nEXEC n1.Then -> n2.Execute").end
+    assert not continuing.after(START, TOKENS).end
+    assert not continuing.after(nodes, TOKENS).end
+    assert continuing.after(f"{nodes}\nEXEC n1.Then -> n2.Execute", TOKENS).end
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_whatever_is_chosen_is_valid_and_ends(continuing: Continuing, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(45))
+def test_whatever_is_chosen_is_valid_and_ends_in_time(continuing: Continuing, seed: int) -> None:
     """A writer that knows nothing: any of the allowed nodes, any of the allowed wires."""
-    rng, text = Random(seed), START
-    for _ in range(400):
-        found = continuing.after(text)
+    rng, text, room = Random(seed), START, (6_000, TOKENS, 320)[seed % 3]
+    while True:
+        found = continuing.after(text, room)
         lines = [*found.texts, *(line for body in found.patterns for line in _some(body, rng))]
         if found.end and (not lines or rng.random() < 0.1):
             break
-        text += "\n" + rng.choice(lines)
-    else:
-        pytest.fail(f"no end after 400 lines:\n{text}")
+        line = rng.choice(lines)
+        text, room = f"{text}\n{line}", room - len(line) // 2
+        assert room >= 0, text
     assert checker.check(language.parse(text), CATALOGUE) == []
+
+
+def test_where_room_is_short_no_variable_is_declared(continuing: Continuing) -> None:
+    assert continuing.after("BLUEPRINT: B", 100) == Continuation(texts=["GRAPH: EventGraph"])
 
 
 def _some(body: str, rng: Random) -> list[str]:

@@ -2,7 +2,8 @@
 
 A response grows line by line in the order of the canonical text. The preparation is a plan: what it names, the
 blueprint has, each element once, and a blueprint can name nothing else. So types, tables, keys and dependencies lead
-somewhere by construction. Every list and every text has a limit, so an answer ends.
+somewhere by construction. Every list and every text has a limit, and where the tokens that are left only just do for
+what is planned, each line is offered in its shortest form alone: so an answer ends in time, whatever the model.
 
 It does not write everything that the notation can: no comments, no file references but in dependencies, no statements
 but one shape of flow. Such designs can be answered free.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,14 +31,16 @@ LONGEST_POINT = 220  # letters
 LONGEST_LINE = 140  # letters of any other line
 LONG_SECTION = 210  # letters from which on a section gets no further point
 MOST_PLANNED = 12  # lines of the preparation
-LONG_PLAN = 500  # letters (as `_cost` counts) from which on nothing more is planned
 LONGEST_NAME = 30  # letters, as the mean of a line of the preparation
 MOST_FIELDS = 8
 MOST_METHODS = 4
 MOST_TABLES = 4
 MOST_NAMED = 11  # names of the preparation, methods and relationships aside
-LONG = 2_100  # letters of an answer (as `_cost` counts) from which on nothing is added that need not be
-ECHO = 5  # letters that one of a stutter counts for beside itself
+LINE = (
+    190  # tokens of a line that a model stutters in (140 letters, a token each) and of the rest of an element
+)
+PART = 32  # tokens of the shortest form of one thing that is planned, beside its name
+THOUGHT = 450  # tokens kept for the preparation and the blueprint while the first two sections are written
 SUBSTANCE = 5  # different words of a section, as `thinking.py` counts them
 
 # Names of words, and texts of words, of limited length: a model that runs in circles gets out of them.
@@ -56,6 +60,9 @@ _POINT = r"- [A-Z][A-Za-z]{0,15}([,:;]? [A-Za-z0-9]{1,40}){3,50}\."
 _LAST_POINT = "- Nothing more can be told from what was asked."
 _LAST_CONSTRAINT = "- Constraint: every name above has its element below"
 _CONSTRAINT = "- Constraint: [a-z]{1,15}( [a-z]{1,15}){3,11}"
+# What is written where room is short. As many keys as members, and one more.
+_KEYS = ("id", "name", "state", "kind", "time", "place", "amount", "reason", "other")
+_GIVEN = "[it is known]"
 _PRIMITIVE = "string|int|float|bool|timestamp|Duration"
 _COLUMN = "String|Int|Decimal|Bool|Timestamp|Date|Text|JSON"
 _FOUND = rf"{_NAME} found in `[a-z]{{1,20}}\/[a-z]{{1,20}}\.bp`"
@@ -67,8 +74,10 @@ STORED = ("Relationships", "Transaction", "Migration")  # nothing without tables
 
 
 class Plan(msgspec.Struct):
-    """What the preparation names and the blueprint still lacks. `columns` are those of the tables written so far."""
+    """What the preparation names and the blueprint still lacks. `columns` are those of the tables written so far,
+    `room` is the tokens that may still be written."""
 
+    room: int
     left: dict[str, list[str]] = {}
     types: list[str] = []
     services: list[str] = []
@@ -78,11 +87,22 @@ class Plan(msgspec.Struct):
     methods: list[str] = []
     columns: dict[str, list[str]] = {}
     named: int = 0
-    written: int = 0
 
     @property
-    def is_long(self) -> bool:
-        return self.written > LONG
+    def spare(self) -> int:
+        """Tokens that are left when everything planned is written in its shortest form, after one more line."""
+        tables = [one for one in self.tables if one not in self.columns]
+        names = [
+            *self.methods,
+            *tables,
+            *self.relations,
+            *(one for names in self.left.values() for one in names),
+        ]
+        return self.room - LINE - sum(PART + len(name) for name in names)
+
+    @property
+    def is_short(self) -> bool:
+        return self.spare < 0
 
     @property
     def is_any(self) -> bool:
@@ -118,28 +138,20 @@ class Plan(msgspec.Struct):
         return rf"((({names})|{'|'.join(whole)})(\[\])?( \| null)?)"
 
 
-def continuation(text: str) -> Continuation:
-    """What may follow `text`, a whole number of lines."""
-    return _continuation(text)
+def continuation(text: str, room: int) -> Continuation:
+    """What may follow `text`, a whole number of lines, where `room` tokens may still be written."""
+    return _continuation(text, room)
 
 
 @lru_cache(4096)  # a line's end asks what the next one's beginning asks again
-def _continuation(text: str) -> Continuation:
-    plan = Plan()
-    answer = _answer(plan)
+def _continuation(text: str, room: int) -> Continuation:
+    # The lines before are sent through with the room of now. That changes what they would be offered, which nobody
+    # reads, and not where they lead.
+    answer = _answer(Plan(room))
     offered = next(answer)
     for line in text.split("\n") if text else ():
-        plan.written += _cost(line)
         offered = answer.send(line)
     return offered
-
-
-def _cost(line: str) -> int:
-    """Its letters, and those of a stutter (`wwww`, `thth`) several times: a token has three or four letters, of a
-    stutter one or two, and it is tokens that an answer has a limit of."""
-    text = line.strip()
-    echoes = sum(text[at - 3 : at - 1] == text[at - 1 : at + 1] for at in range(3, len(text)))
-    return len(line) + 1 + ECHO * echoes
 
 
 def _texts(*texts: str) -> Continuation:
@@ -148,6 +160,11 @@ def _texts(*texts: str) -> Continuation:
 
 def _lines(*bodies: str) -> Continuation:
     return Continuation(patterns=[_within(f"/{body}/", LONGEST_LINE) for body in bodies])
+
+
+def _said(plan: Plan, shortest: str, *bodies: str) -> Continuation:
+    """A line of these patterns; where room is short, this text."""
+    return _texts(shortest) if plan.is_short else _lines(*bodies)
 
 
 def _within(pattern: str, most: int) -> str:
@@ -173,7 +190,7 @@ def _answer(plan: Plan) -> Lines:
     yield _texts("<thinking>")
     for heading in HEADINGS[:-1]:
         yield _texts(f"{heading}:")
-        yield from _section()
+        yield from _section(plan)
     yield _texts(f"{HEADINGS[-1]}:")
     yield from _preparation(plan)
     yield _texts("<blueprint>")
@@ -185,14 +202,14 @@ def _answer(plan: Plan) -> Lines:
 # Thinking
 
 
-def _section() -> Lines:
+def _section(plan: Plan) -> Lines:
     """Points, and the blank line behind them."""
     points: list[str] = []
     while True:
         offers = []
         if enough := _substance(points):
             offers.append(_texts(""))
-        if len(points) < MOST_POINTS and sum(map(_cost, points)) < LONG_SECTION:
+        if len(points) < MOST_POINTS and sum(map(len, points)) < LONG_SECTION and plan.room > THOUGHT:
             offers.append(_but(_POINT, points))
         elif not enough:
             offers.append(_texts(_LAST_POINT))
@@ -219,11 +236,11 @@ def _preparation(plan: Plan) -> Lines:
             enough = True
         offers = [_texts("</thinking>")] if enough else []
         if len(points) < MOST_PLANNED and not (closed and enough):
-            room = MOST_NAMED - plan.named
-            if not (enough and sum(map(_cost, points)) >= LONG_PLAN):
-                offers += [_planned(kind, room) for kind in _plannable(kinds, room)]
-            offers += [] if closed else [_lines(_CONSTRAINT)]
-        line = yield _several(*offers)
+            more = MOST_NAMED - plan.named
+            if plan.spare >= PART + LONGEST_NAME or not plan.is_any:
+                offers += [_planned(plan, kind, more) for kind in _plannable(kinds, more)]
+            offers += [] if closed else [_said(plan, _LAST_CONSTRAINT, _CONSTRAINT)]
+        line = yield _several(*offers) if offers else _texts(_LAST_CONSTRAINT)
         if line == "</thinking>":
             return
         points.append(line)
@@ -235,12 +252,12 @@ def _preparation(plan: Plan) -> Lines:
         plan.note(kind, list(dict.fromkeys(names.split(", "))))
 
 
-def _plannable(kinds: Sequence[str], room: int) -> list[str]:
-    """Kinds that may be planned next: each once, what is stored only where something stores it."""
-    found = [kind for kind in _ELEMENTS if kind not in kinds and kind not in STORED and room > 0]
+def _plannable(kinds: Sequence[str], more: int) -> list[str]:
+    """Kinds that may be planned next: each once, what is stored only where something stores it. `more`: names."""
+    found = [kind for kind in _ELEMENTS if kind not in kinds and kind not in STORED and more > 0]
     if any(kind in kinds for kind in CONTAINERS):
         if "Table" in kinds:
-            found += [kind for kind in STORED if kind not in kinds and (room > 0 or kind == "Relationships")]
+            found += [kind for kind in STORED if kind not in kinds and (more > 0 or kind == "Relationships")]
         else:
             found.append("Table")
     if "Methods" not in kinds and any(kind in kinds for kind in CALLED):
@@ -248,11 +265,12 @@ def _plannable(kinds: Sequence[str], room: int) -> list[str]:
     return found
 
 
-def _planned(kind: str, room: int) -> Continuation:
+def _planned(plan: Plan, kind: str, more: int) -> Continuation:
     name = _KEY if kind in ("Methods", "Relationships") else _NAME
     most = {"Type": 5, "Table": MOST_TABLES, "Methods": MOST_METHODS, "Relationships": 4}.get(kind, 2)
     if kind not in ("Methods", "Relationships", "Table"):
-        most = min(most, max(room, 1))
+        most = min(most, max(more, 1))
+    most = min(most, max(plan.spare // (PART + LONGEST_NAME), 1))
     opening = f"- {kind}: "
     longest = min(len(opening) + most * LONGEST_NAME, LONGEST_LINE)
     return Continuation(patterns=[_within(f"/{opening}{name}(, {name}){{0,{most - 1}}}/", longest)])
@@ -296,36 +314,49 @@ def _heads(plan: Plan) -> Continuation:
     return _texts(*heads)
 
 
-def _fields(plan: Plan, indent: str, body: str) -> Lines:
-    """Members with keys of their own, parted by commas."""
-    used: list[str] = []
-    while True:
+def _fields(plan: Plan, indent: str, body: str, shortest: str, above: str = "") -> Lines:
+    """Members with keys of their own, parted by commas. `shortest` is a value, `above` the key of a member before."""
+    used = [above] if above else []
+    for count in range(1, MOST_FIELDS + 1):
         name = f"(/{_KEY}/ & ~/({'|'.join(used)})/)" if used else f"/{_KEY}/"
-        comma = ",?" if len(used) + 1 < MOST_FIELDS and not plan.is_long else ""
+        comma = ",?" if count < MOST_FIELDS else ""
         member = f'"{indent}" {name} /: {body}{comma}/'
-        line = yield Continuation(patterns=[_within(member, LONGEST_LINE)])
+        free = next(key for key in _KEYS if key not in used)
+        line = yield (
+            _texts(f"{indent}{free}: {shortest}")
+            if plan.is_short
+            else Continuation(patterns=[_within(member, LONGEST_LINE)])
+        )
         used.append(line.strip().partition(":")[0])
         if not line.endswith(","):
             return
 
 
-def _ordered(indent: str, *members: tuple[str, str, bool]) -> LastLine:
-    """Members in this order, each a key, what it holds and whether it must be there. The last one has no comma."""
+class Member(NamedTuple):
+    key: str
+    body: str
+    shortest: str  # of what the body describes
+    needed: bool = True
+
+
+def _ordered(plan: Plan, indent: str, *members: Member) -> LastLine:
+    """Members in this order, those that are needed among them. The last one has no comma."""
     at = 0
     while True:
+        needed = next((place for place in range(at, len(members)) if members[place].needed), len(members))
         offers = []
-        for place in range(at, len(members)):
-            key, body, needed = members[place]
-            later = members[place + 1 :]
-            comma = "" if not later else "," if any(one[2] for one in later) else ",?"
-            offers.append(f"{indent}{key}: {body}{comma}")
-            if needed:
-                break
-        line = yield _lines(*offers)
+        for place in range(at, min(needed + 1, len(members))):
+            one, later = members[place], members[place + 1 :]
+            comma = "" if not later else "," if any(other.needed for other in later) else ",?"
+            offers.append(
+                (f"{indent}{one.key}: {one.body}{comma}", f"{indent}{one.key}: {one.shortest}{comma}")
+            )
+        shortest = offers[-1 if needed < len(members) else 0][1].removesuffix(",?")
+        line = yield _said(plan, shortest, *(body for body, _ in offers))
         if not line.endswith(","):
             return line
         at = 1 + next(
-            place for place, member in enumerate(members) if line.strip().startswith(f"{member[0]}:")
+            place for place, member in enumerate(members) if line.strip().startswith(f"{member.key}:")
         )
 
 
@@ -340,9 +371,9 @@ def _one_of(names: Sequence[str]) -> str:
 
 def _type(plan: Plan, name: str) -> Lines:
     values = rf"  enum: \[{_TEXT}(, {_TEXT}){{1,5}}\]"
-    fields = _fields(plan, "  ", plan.kind(_generic(name)))
+    fields = _fields(plan, "  ", plan.kind(_generic(name)), "string")
     first = next(fields)
-    line = yield _several(first, _lines(values))
+    line = yield first if plan.is_short else _several(first, _lines(values))
     if line.startswith("  enum: ["):
         return
     while True:
@@ -358,9 +389,9 @@ def _service(plan: Plan, name: str) -> Lines:
     needs = rf"  dependencies: \{{{_KEY}: {known}(, {_KEY}: {known}){{0,2}}\}},"
     holds = f"  invariants: {_ITEMS},"
     opening = _texts("  methods: {")
-    line = yield opening if plan.is_long else _several(_lines(needs, holds), opening)
+    line = yield opening if plan.is_short else _several(_lines(needs, holds), opening)
     if line.startswith("  dependencies"):
-        line = yield opening if plan.is_long else _several(_lines(holds), opening)
+        line = yield opening if plan.is_short else _several(_lines(holds), opening)
     if line.startswith("  invariants"):
         yield opening
     yield from _methods(plan, _generic(name))
@@ -371,12 +402,14 @@ def _generic(name: str) -> str:
     return "T" if name.endswith("<T>") else ""
 
 
-def _signature(plan: Plan, generic: str = "") -> str:
-    """A method with the name of one that is planned; any name where none is left."""
+def _signature(plan: Plan, end: str, shortest_end: str, generic: str = "") -> Continuation:
+    """A method with the name of one that is planned; any name where none is left. `end` is a pattern for what the
+    line ends with."""
     name = _one_of(plan.methods) if plan.methods else _KEY
     kind = plan.kind(generic)
     parameter = f"{_KEY}: {kind}"
-    return rf"{name}\({parameter}(, {parameter}){{0,4}}\) -> {kind}"
+    shortest = f"    {plan.methods[0] if plan.methods else 'handle'}(id: string) -> bool{shortest_end}"
+    return _said(plan, shortest, rf"    {name}\({parameter}(, {parameter}){{0,4}}\) -> {kind}{end}")
 
 
 def _written(plan: Plan, line: str) -> None:
@@ -387,12 +420,12 @@ def _written(plan: Plan, line: str) -> None:
 def _methods(plan: Plan, generic: str) -> Lines:
     others = plan.waiting(CALLED)
     for count in range(1, MOST_METHODS + 1):
-        line = yield _lines(rf"    {_signature(plan, generic)} \{{")
+        line = yield _signature(plan, r" \{", " {", generic)
         _written(plan, line)
-        yield _lines(f"      preconditions: {_ITEMS},")
-        line = yield _lines(f"      postconditions: {_ITEMS}{'' if plan.is_long else ',?'}")
+        yield _said(plan, f"      preconditions: {_GIVEN},", f"      preconditions: {_ITEMS},")
+        line = yield _said(plan, f"      postconditions: {_GIVEN}", f"      postconditions: {_ITEMS},?")
         if line.endswith(","):
-            yield _lines(f"      errors: {_ERRORS}")
+            yield _said(plan, "      errors: [NotFound]", f"      errors: {_ERRORS}")
         more = len(plan.methods) > others and count < MOST_METHODS
         line = yield _closing("    ", more, others > 0 or not more)
         if not line.endswith(","):
@@ -406,31 +439,33 @@ def _module(plan: Plan, name: str) -> Lines:
         left = len(plan.methods) - 1
         more = left > others and count < MOST_METHODS
         comma = "" if not more else ",?" if others else ","
-        line = yield _lines(f"    {_signature(plan)}{comma}")
+        line = yield _signature(plan, comma, "," if comma == "," else "")
         _written(plan, line)
         if not line.endswith(","):
             break
-    line = yield _texts("  ]") if plan.is_long else _texts("  ],", "  ]")
+    line = yield _texts("  ]") if plan.is_short else _texts("  ],", "  ]")
     if not line.endswith(","):
         return
-    line = yield _several(_texts("  types: ["), _lines(f"  throws: {_ERRORS}"))
+    throws = _said(plan, "  throws: [NotFound]", f"  throws: {_ERRORS}")
+    line = yield throws if plan.is_short else _several(_texts("  types: ["), throws)
     if line.startswith("  throws"):
         return
     field = f"{_KEY}: ({_PRIMITIVE})"
-    line = yield _lines(rf"    {_NAME} \{{{field}(, {field}){{0,5}}\}}")
-    line = yield _texts("  ],", "  ]")
+    line = yield _said(plan, "    One {id: string}", rf"    {_NAME} \{{{field}(, {field}){{0,5}}\}}")
+    line = yield _texts("  ]") if plan.is_short else _texts("  ],", "  ]")
     if line.endswith(","):
-        yield _lines(f"  throws: {_ERRORS}")
+        yield throws
 
 
 def _component(plan: Plan, name: str) -> Lines:
     known = f"({_one_of(plan.services)}|{_FOUND})" if plan.services else _FOUND
     needs = rf"\{{{_KEY}: {known}(, {_KEY}: {known}){{0,2}}\}}"
     yield from _ordered(
+        plan,
         "  ",
-        ("dependencies", needs, False),
-        ("shows", _TEXTS, True),
-        ("actions", rf"({_TEXTS}|\[\])", False),
+        Member("dependencies", needs, "{}", needed=False),
+        Member("shows", _TEXTS, '["All"]'),
+        Member("actions", rf"({_TEXTS}|\[\])", "[]", needed=False),
     )
 
 
@@ -439,7 +474,7 @@ def _container(plan: Plan, name: str) -> Lines:
     for count in range(1, MOST_TABLES + 1):
         left = [one for one in plan.tables if one not in plan.columns]
         heads = _texts(*(f"  Table {one} {{" for one in left))
-        line = yield heads if left else _lines(rf"  Table {_NAME} \{{")
+        line = yield heads if left else _said(plan, "  Table All {", rf"  Table {_NAME} \{{")
         table = line.split()[1]
         plan.columns[table] = []
         yield from _columns(plan, table)
@@ -458,14 +493,15 @@ def _columns(plan: Plan, table: str) -> Lines:
     key = rf'\{{type: UUID(, foreignKey: "{tables}\.id")?\}}'
     column = f"({plain}|{states}|{key})"
     first = r"id: \{type: UUID, primaryKey: true\}"
-    short = rf"    columns: \{{{first}(, {_KEY}: {column}){{0,3}}\}}"
-    line = yield _several(_lines(short), _texts("    columns: {"))
+    inline = rf"    columns: \{{{first}(, {_KEY}: {column}){{0,3}}\}}"
+    shortest = "    columns: {id: {type: UUID, primaryKey: true}}"
+    line = yield _texts(shortest) if plan.is_short else _several(_lines(inline), _texts("    columns: {"))
     if line != "    columns: {":
         plan.columns[table] = re.findall(r"(\w+): \{type", line)
         return
     line = yield _lines(f"      {first},")
     plan.columns[table].append("id")
-    fields = _fields(plan, "      ", column)
+    fields = _fields(plan, "      ", column, "{type: String}", above="id")
     offered = next(fields)
     while True:
         line = yield offered
@@ -493,28 +529,37 @@ def _tables(plan: Plan) -> str:
     return f'"{_one_of(list(plan.columns))}"'
 
 
+def _first(plan: Plan) -> str:
+    """A table that has been written."""
+    return next(iter(plan.columns))
+
+
 def _transaction(plan: Plan, name: str) -> Lines:
     step = rf'\{{type: "(create|update|delete|check|select)", table: {_tables(plan)}\}}'
     yield from _ordered(
+        plan,
         "  ",
-        ("operations", rf"\[{step}(, {step}){{0,3}}\]", True),
-        ("onError", '"rollback"', True),
-        ("postconditions", _ITEMS, True),
+        Member(
+            "operations", rf"\[{step}(, {step}){{0,3}}\]", f'[{{type: "check", table: "{_first(plan)}"}}]'
+        ),
+        Member("onError", '"rollback"', '"rollback"'),
+        Member("postconditions", _ITEMS, _GIVEN),
     )
 
 
 def _operation(plan: Plan, name: str) -> Lines:
-    stored = [("table", _tables(plan), False)] if plan.columns else []
-    line = yield from _ordered("  ", ("type", '"workflow"', True), *stored, ("steps", _STEPS, True))
-    yield from _below(line, _TEXT)
+    stored = [Member("table", _tables(plan), f'"{_first(plan)}"', needed=False)] if plan.columns else []
+    kind = Member("type", '"workflow"', '"workflow"')
+    line = yield from _ordered(plan, "  ", kind, *stored, Member("steps", _STEPS, '["Do it"]'))
+    yield from _below(plan, line, _TEXT, '"Do it"')
 
 
-def _below(line: str, item: str) -> Lines:
+def _below(plan: Plan, line: str, item: str, shortest: str) -> Lines:
     """What stands below a list that its line only opens."""
     if not line.endswith("["):
         return
     for count in range(1, 6):
-        line = yield _lines(f"    {item}{',?' if count < 5 else ''}")
+        line = yield _said(plan, f"    {shortest}", f"    {item}{',?' if count < 5 else ''}")
         if not line.endswith(","):
             break
     yield _texts("  ]")
@@ -523,36 +568,43 @@ def _below(line: str, item: str) -> Lines:
 def _migration(plan: Plan, name: str) -> Lines:
     added = rf'\[\{{action: "addColumn", column: "{_KEY}", type: ({_COLUMN})\}}\]'
     yield from _ordered(
+        plan,
         "  ",
-        ("table", _tables(plan), True),
-        ("version", "[1-9]", True),
-        ("up", added, True),
-        ("down", rf'\[\{{action: "dropColumn", column: "{_KEY}"\}}\]', True),
+        Member("table", _tables(plan), f'"{_first(plan)}"'),
+        Member("version", "[1-9]", "1"),
+        Member("up", added, '[{action: "addColumn", column: "state", type: String}]'),
+        Member(
+            "down",
+            rf'\[\{{action: "dropColumn", column: "{_KEY}"\}}\]',
+            '[{action: "dropColumn", column: "state"}]',
+        ),
     )
 
 
 def _validation(plan: Plan, name: str) -> Lines:
-    yield from _fields(plan, "  ", _TEXT)
+    yield from _fields(plan, "  ", _TEXT, '"It is given"')
 
 
 def _behavior(plan: Plan, name: str) -> Lines:
-    short = rf"  rules: \{{{_KEY}: {_TEXT}(, {_KEY}: {_TEXT}){{0,3}}\}}"
-    line = yield _several(_lines(short), _texts("  rules: {"))
+    inline = rf"  rules: \{{{_KEY}: {_TEXT}(, {_KEY}: {_TEXT}){{0,3}}\}}"
+    shortest = '  rules: {id: "It is given"}'
+    line = yield _texts(shortest) if plan.is_short else _several(_lines(inline), _texts("  rules: {"))
     if line == "  rules: {":
-        yield from _fields(plan, "    ", _TEXT)
+        yield from _fields(plan, "    ", _TEXT, '"It is given"')
         yield _texts("  }")
 
 
 def _algorithm(plan: Plan, name: str) -> Lines:
     given = rf"  input: \{{{_KEY}: {plan.kind()}(, {_KEY}: {plan.kind()}){{0,4}}\}},"
-    line = yield _lines(given, rf"  for {_KEY} in {_KEY} \{{")
+    line = yield _said(plan, "  input: {id: string},", given, rf"  for {_KEY} in {_KEY} \{{")
     if line.startswith("  input"):
-        yield _lines(f"  output: {plan.kind()},")
-        line = yield _lines(f"  steps: {_STEPS}")
-        yield from _below(line, _TEXT)
+        yield _said(plan, "  output: bool,", f"  output: {plan.kind()},")
+        line = yield _said(plan, '  steps: ["Do it"]', f"  steps: {_STEPS}")
+        yield from _below(plan, line, _TEXT, '"Do it"')
         return
     each = line.split()[1]
-    yield _lines(rf'    if \({each}\.{_KEY} == "[a-z]{{1,20}}"\) \{{')
+    condition = rf'    if \({each}\.{_KEY} == "[a-z]{{1,20}}"\) \{{'
+    yield _said(plan, f'    if ({each}.id == "open") {{', condition)
     yield _texts("      return true", "      return false")
     yield _texts("    }")
     yield _texts("  }")
@@ -561,25 +613,26 @@ def _algorithm(plan: Plan, name: str) -> Lines:
 
 def _scenario(plan: Plan, name: str) -> Lines:
     said = "[a-zA-Z][A-Za-z0-9 ]{2,80}"
-    line = yield _lines(f"  Preconditions: {_ITEMS},", f"  Given {said},")
+    line = yield _said(plan, "  Given it is open,", f"  Preconditions: {_ITEMS},", f"  Given {said},")
     if line.startswith("  Pre"):
-        yield _lines(f"  Given {said},")
-    line = yield _lines(f"  When {said},")
-    for word, more in (("Then", ",."), ("(And|But)", ",."), ("(And|But)", ".")):
-        line = yield _lines(f"  {word} {said}[{'.' if plan.is_long else more}]")
+        yield _said(plan, "  Given it is open,", f"  Given {said},")
+    yield _said(plan, "  When it is done,", f"  When {said},")
+    for word, more in (("Then", "[,.]"), ("(And|But)", "[,.]"), ("(And|But)", r"\.")):
+        shortest = f"  {'Then' if word == 'Then' else 'And'} it is known."
+        line = yield _said(plan, shortest, f"  {word} {said}{more}")
         if line.endswith("."):
             break
-    line = yield _texts("}") if plan.is_long else _several(_lines(f"  ErrorPaths: {_PATHS}"), _texts("}"))
+    line = yield _texts("}") if plan.is_short else _several(_lines(f"  ErrorPaths: {_PATHS}"), _texts("}"))
     if line != "}":
-        yield from _below(line, _PATH)
+        yield from _below(plan, line, _PATH, "it is not there -> NotFound")
         yield _texts("}")
 
 
 def _test(plan: Plan, name: str) -> Lines:
     said = r"  [A-Za-z][A-Za-z0-9]{1,30} [A-Za-z0-9 ]{5,100}\."
-    yield _lines(said)
+    yield _said(plan, "  Check that it works.", said)
     for count in range(4):
-        line = yield _several(_lines(said) if count < 3 and not plan.is_long else _texts(), _texts("}"))
+        line = yield _several(_lines(said) if count < 3 and not plan.is_short else _texts(), _texts("}"))
         if line == "}":
             return
 

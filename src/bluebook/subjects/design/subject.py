@@ -90,8 +90,8 @@ class Design:
     def parse(self, text: str) -> Program:
         return language.parse(text)
 
-    def continuation(self, text: str) -> Continuation | None:
-        return continuing.continuation(text)
+    def continuation(self, text: str, room: int) -> Continuation | None:
+        return continuing.continuation(text, room)
 
     def check(self, program: Program) -> list[Diagnostic]:
         return checker.check(program)

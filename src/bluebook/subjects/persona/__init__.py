@@ -40,7 +40,7 @@ class Persona:
     def parse(self, text: str) -> Reply:
         return notation.parse(text)
 
-    def continuation(self, text: str) -> Continuation | None:
+    def continuation(self, text: str, room: int) -> Continuation | None:
         return None
 
     def check(self, program: Reply) -> list[Diagnostic]:

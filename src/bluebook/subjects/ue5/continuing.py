@@ -12,7 +12,8 @@ wires, its data wires. After each line this says which lines may follow, each as
 What is missing is kept possible (`missing.py`). Nodes may be added until every one of them can be reached or read,
 wires start only then, and no wire takes away what another node needs. Where the nodes do not add up for long, only
 such are offered as bring them nearer to it. The text may end where nothing is missing, and
-where nothing can be said any more; every list has a limit, so it does end.
+where nothing can be said any more. Every list has a limit, and where the tokens that are left only just do for what is
+missing, nothing else is offered: so it does end in time.
 
 It does not write everything that the language can: no second graph, comments, layout, literals on lines of their own,
 `PIN` lines or nodes of classes that the catalogue does not describe. Such programs can be answered free.
@@ -37,6 +38,9 @@ from bluebook.subjects.ue5.program import Type
 MOST_VARIABLES = 24
 MOST_NODES = 40
 MOST_SHORT = 6  # nodes in a row that leave something missing which no wires can make up for
+# Tokens, of which an answer has so many left: of a wire or a bare node, of any line of wires, of a node whose text a
+# model stutters in, and of a small graph.
+STEP, WIRE, NODE, GRAPH = 24, 60, 200, 300
 _NUMBERED = range(8)  # members of a family of pins such as `Item_#`
 _KEPT = 4096  # drafts of texts that are being written
 
@@ -47,18 +51,53 @@ class Continuing:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._first = Draft(catalogue, fitting={})
-        self.after = lru_cache(_KEPT)(
+        self._roomy = lru_cache(_KEPT)(
             self._after
         )  # a line's end asks what the next one's beginning asks again
+        self._needed = lru_cache(_KEPT)(self._missing)
         self._draft = lru_cache(_KEPT)(self._read)
         self._nodes = lru_cache(MOST_NODES)(self._node_line)
 
-    def _after(self, text: str) -> Continuation:
-        """What may follow `text`. Raises ParseError where a line of it is not in the language."""
+    def after(self, text: str, room: int) -> Continuation:
+        """What may follow `text` where `room` tokens may still be written. Raises ParseError where a line of it is not
+        in the language."""
         if not text:
             return Continuation(patterns=[f"/BLUEPRINT: {patterns.NAME}/"])
         draft = self._draft(text)
-        found = list(self._lines(draft))
+        if draft.graph is None and room < GRAPH:
+            return Continuation(texts=["GRAPH: EventGraph"])
+        most = 3 * STEP * len(draft.nodes)  # as if nothing were connected, or could be without another node
+        needed = most if room >= most + NODE else self._needed(text)
+        if room < needed + WIRE:
+            return self._shortest(draft, room)
+        return self._roomy(text, room < needed + NODE)
+
+    def _missing(self, text: str) -> int:
+        """About how many tokens it takes to write all that is missing."""
+        draft = self._draft(text)
+        return STEP * (missing.count(draft) + 2 * missing.shortfall(draft))
+
+    def _shortest(self, draft: Draft, room: int) -> Continuation:
+        """What brings a graph nearer to where nothing is missing; the end, where nothing does."""
+        if not draft.nodes:
+            return Continuation(texts=[f"NODE n1: {kind.name}" for kind in self._bare if kind.is_entry])
+        if room < STEP:
+            return Continuation(end=True)
+        if draft.part == "NODE" and missing.shortfall(draft) and (mending := self._mending(draft)):
+            return mending
+        if draft.part != "DATA" and (lines := _reaching(draft)):
+            return Continuation(texts=lines)
+        unread = missing.unread(draft)
+        wires = {pin: ends for pin, ends in missing.data_wires(draft).items() if pin.node in unread}
+        if wires:
+            return _wires("DATA", wires)
+        mending = self._mending(draft) if missing.any_missing(draft) else None
+        return mending or Continuation(end=True)
+
+    def _after(self, text: str, is_full: bool) -> Continuation:
+        """`is_full`: there is no room for another node but such as are missing."""
+        draft = self._draft(text)
+        found = list(self._lines(draft, is_full or len(draft.nodes) >= MOST_NODES))
         texts = [text for part in found for text in part.texts]
         bodies = [body for part in found for body in part.patterns]
         missed = missing.any_missing(draft) and (texts or bodies)
@@ -72,13 +111,12 @@ class Continuing:
         short = draft.short + 1 if missing.shortfall(draft) else 0
         return msgspec.structs.replace(draft, short=short)
 
-    def _lines(self, draft: Draft) -> Iterator[Continuation]:
+    def _lines(self, draft: Draft, full: bool) -> Iterator[Continuation]:
         if draft.graph is None:
             yield Continuation(patterns=list(self._headings(draft)))
             return
-        full = len(draft.nodes) >= MOST_NODES
         if draft.part == "NODE":
-            if draft.short > MOST_SHORT and not full and (mending := self._mending(draft)):
+            if draft.short > (0 if full else MOST_SHORT) and (mending := self._mending(draft)):
                 yield mending
                 return
             if not full:
@@ -86,11 +124,12 @@ class Continuing:
             if not draft.nodes or (draft.short and not full):
                 return
         if draft.part != "DATA":
-            yield _wires("EXEC", missing.exec_wires(draft))
-            if missing.unreached(draft) and not full:
+            wires = missing.exec_wires(draft)
+            yield _wires("EXEC", wires)
+            if missing.unreached(draft) and (wires or not full):
                 return
         wires = missing.data_wires(draft)
-        if not wires and not full and missing.any_missing(draft) and (mending := self._mending(draft)):
+        if not wires and missing.any_missing(draft) and (mending := self._mending(draft)):
             # What two wires made of a `T` may leave a third nowhere to go: one more node is better than a fault.
             yield mending
         yield _wires("DATA", wires)
@@ -125,14 +164,9 @@ class Continuing:
         """Types of which one more node leaves less missing. A model that does not find them by itself would go on
         adding nodes for ever."""
         now = missing.shortfall(draft)
-        plain = [
-            kind
-            for kind in self._without_variable
-            if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
-        ]
-        found = [kind for kind in plain if missing.shortfall(draft.with_node(kind)) < now]
+        found = [kind for kind in self._bare if missing.shortfall(draft.with_node(kind)) < now]
         # Where nothing can be run any more, what reads a node by running has to wait for another event.
-        chosen = found or [kind for kind in plain if kind.is_entry]
+        chosen = found or [kind for kind in self._bare if kind.is_entry]
         number = len(draft.nodes) + 1
         return Continuation(texts=[f"NODE n{number}: {kind.name}" for kind in chosen]) if chosen else None
 
@@ -154,6 +188,15 @@ class Continuing:
     @cached_property
     def _with_variable(self) -> list[NodeType]:
         return [kind for kind in self._catalogue.nodes if any(spec.name == "VarName" for spec in kind.params)]
+
+    @cached_property
+    def _bare(self) -> list[NodeType]:
+        """Types that need no parameter."""
+        return [
+            kind
+            for kind in self._without_variable
+            if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
+        ]
 
     def _plain(self, kind: NodeType) -> str:
         if kind.name.endswith("*"):
@@ -202,6 +245,13 @@ def _bracketed(params: list[tuple[str, bool]], inputs: list[tuple[str, bool]]) -
         return ""
     whole = rf" \[{one_of(first)}\]"
     return whole if any(required for _, required in params) else f"({whole})?"
+
+
+def _reaching(draft: Draft) -> list[str]:
+    """Exec wires by which more nodes are reached."""
+    now = len(missing.unreached(draft))
+    lines = _wires("EXEC", missing.exec_wires(draft)).texts
+    return [line for line in lines if len(missing.unreached(draft.with_line(line))) < now]
 
 
 def _wires(keyword: str, wires: missing.Wires) -> Continuation:

@@ -29,14 +29,19 @@ Input = tuple[str, str | None]
 
 
 def any_missing(draft: Draft) -> bool:
-    return bool(unreached(draft) or _unread(draft))
+    return count(draft) > 0
+
+
+def count(draft: Draft) -> int:
+    """How many nodes are still to be reached or to be read."""
+    return len(unreached(draft)) + len(unread(draft))
 
 
 def shortfall(draft: Draft) -> int:
     """How much is missing that no wires can make up for: exec outputs to reach nodes from, and inputs to read pure
     nodes by. 0: nothing."""
     by_reading = _outputs_short(draft, None) + _Reading(draft).without_input
-    undecided = {name for name in _unread(draft) if not draft.nodes[name].kind.is_pure}
+    undecided = {name for name in unread(draft) if not draft.nodes[name].kind.is_pure}
     if not by_reading or not undecided:
         return by_reading
     return min(by_reading, _outputs_short(draft, None, undecided) + _Reading(draft, undecided).without_input)
@@ -69,7 +74,7 @@ def unreached(draft: Draft) -> set[str]:
     return {name for name in _lost(draft, _followers(draft)) if not _may_be_read(draft, name)}
 
 
-def _unread(draft: Draft) -> set[str]:
+def unread(draft: Draft) -> set[str]:
     """Nodes that only being read can bring to life."""
     entered = {wire.target.node for wire in draft.exec}
     read = {wire.source.node for wire in draft.data}
@@ -184,7 +189,7 @@ class _Reading:
         self.draft = draft
         self.inputs = [pin for found in draft.nodes.values() for pin in draft.inputs(found, False)]
         self._known: dict[tuple[str, Type | None, str, Type | None], bool] = {}
-        self._unread = sorted(_unread(draft) - run)
+        self._unread = sorted(unread(draft) - run)
         self._wanted = {name: self._choices(draft.nodes[name]) for name in self._unread}
         self._kept: dict[Input, str] = {}  # input -> the pure node that will be read by it
         self.without_input = sum(not self._keep(name, set(), None) for name in self._unread)

@@ -57,8 +57,8 @@ class Ue5:
     def parse(self, text: str) -> Program:
         return language.parse(text)
 
-    def continuation(self, text: str) -> Continuation | None:
-        return self._continuing.after(text)
+    def continuation(self, text: str, room: int) -> Continuation | None:
+        return self._continuing.after(text, room)
 
     def check(self, program: Program) -> list[Diagnostic]:
         return checker.check(program, self._catalogue)
