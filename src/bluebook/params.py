@@ -113,6 +113,9 @@ class TrainParams(Struct, frozen=True):
     weight_decay: float
     lora: LoraParams
     regions: dict[str, float]  # weight of a region's tokens in the loss; 1.0 where it is not named
+    input_noise: Annotated[
+        float, Meta(ge=0, lt=1)
+    ]  # share of a completion's tokens that training reads wrongly
     syntax_weight: float  # of the penalty on what the subject's grammar forbids; 0.0: none
     curriculum: list[StageParams]  # in this order; empty: all rows, `epochs` times
     stop_early: StopEarlyParams

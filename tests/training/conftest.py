@@ -47,6 +47,7 @@ SETTINGS = TrainParams(
     weight_decay=0.01,
     lora=LoraParams(rank=8, alpha=16, dropout=0.0, targets="all-linear"),
     regions={},
+    input_noise=0.0,
     syntax_weight=0.0,
     curriculum=[],
     stop_early=StopEarlyParams(every=0, items=32, patience=3, target=1.0),

@@ -39,10 +39,11 @@ Logits = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Policy:
-    """What a subject's `train` parameters say about the loss, ready to compute with."""
+    """What a subject's `train` parameters say about a batch and its loss, ready to compute with."""
 
     regions: tuple[str, ...] = (OTHER,)
     weights: tuple[float, ...] = (1.0,)  # one a region; their mean over the supervised tokens is 1
+    input_noise: float = 0.0
     syntax_weight: float = 0.0
     allowed: torch.Tensor | None = None  # which tokens each mask of `states` allows: masks x vocabulary
 

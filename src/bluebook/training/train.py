@@ -305,7 +305,11 @@ def read_data(
         rows=rows,
         validation=read_rows(dataset / "validation.jsonl", tokenizer, family, names),
         plan=read_plan(dataset / "train.jsonl", settings, seed) if settings.curriculum else None,
-        policy=Policy(names, weights(settings.regions, names, region_tokens(rows, len(names)))),
+        policy=Policy(
+            names,
+            weights(settings.regions, names, region_tokens(rows, len(names))),
+            input_noise=settings.input_noise,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from bluebook.training import losses, processes
 from bluebook.training.batching import IGNORED, StepOrder, model_inputs
 from bluebook.training.curriculum import Plan, StageBatches, Staged
 from bluebook.training.losses import Policy, Supervised, TokenLosses
+from bluebook.training.misreading import misread
 from bluebook.training.progress import Metered
 from bluebook.training.regions import Tally
 
@@ -49,6 +50,11 @@ class Trainer(Metered, Staged, SFTTrainer):  # type: ignore[misc]
         counted = batch["labels"][:, 1:] != IGNORED
         regions = batch["regions"] if "regions" in batch else torch.zeros_like(batch["labels"])
         return found, regions[:, 1:][counted]
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> Any:
+        if self.policy.input_noise:
+            inputs = {**inputs, "input_ids": misread(inputs, self.policy.input_noise, self.args.seed)}
+        return super().training_step(model, inputs, *more, **named)
 
     def compute_loss(
         self,

@@ -326,6 +326,7 @@ def settings_with(**ingest: object) -> SubjectParams:
         weight_decay=0,
         lora=LoraParams(rank=1, alpha=1, dropout=0, targets="all-linear"),
         regions={},
+        input_noise=0.0,
         syntax_weight=0.0,
         curriculum=[],
         stop_early=StopEarlyParams(every=0, items=32, patience=3, target=1.0),

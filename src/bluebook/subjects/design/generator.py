@@ -58,7 +58,7 @@ _ANY_WORDS = sorted(
 )
 # Where nobody names a stage: mostly what is short. The embedded base reads these.
 _USUAL: Mapping[Stage, int] = {"simple": 7, "structured": 3, "complex": 0, "novel": 0}
-_PRIMER: Mapping[Stage, int] = {"simple": 1, "structured": 1, "complex": 0, "novel": 0}
+_PRIMER: Mapping[Stage, int] = {"simple": 3, "structured": 3, "complex": 2, "novel": 2}
 
 
 class Generator:
@@ -83,7 +83,7 @@ class Generator:
 
     def generate(self, wanted: Sequence[str], rng: Random) -> Example:
         """An example for training that shows every construct of `wanted`; `rng` picks the rest. `stage:primer` is
-        one of no stage of the curriculum, and mostly simple.
+        one of no stage of the curriculum, and mostly short.
 
         Raises BluebookError for a construct that there is not, and for those that never come together."""
         is_primer = STAGE + PRIMER in wanted
@@ -93,8 +93,8 @@ class Generator:
             raise BluebookError(
                 f"designs for training have no construct {unknown[0]!r}; there are {', '.join(self.names)}"
             )
-        stages, places, kinds = self._wanted(wanted)
         shares = _PRIMER if is_primer else _USUAL
+        stages, places, kinds = self._wanted(wanted, shares)
         invented = 1.0 if not places else INVENTED_SHARE if len(places) > 1 else 0.0
         for _ in range(_TRIES):
             stage = rng.choices(stages, [shares[one] or 0.001 for one in stages])[0]
@@ -107,7 +107,9 @@ class Generator:
                 return made
         raise BluebookError(f"no design for training shows {', '.join(wanted)} together; name others")
 
-    def _wanted(self, wanted: Sequence[str]) -> tuple[list[Stage], list[Domain], set[str]]:
+    def _wanted(
+        self, wanted: Sequence[str], shares: Mapping[Stage, int]
+    ) -> tuple[list[Stage], list[Domain], set[str]]:
         """The stages, the domains (none where an invented one is wanted) and the kinds that fit what is wanted."""
         asked = {name.removeprefix(STAGE) for name in wanted if name.startswith(STAGE)}
         at = {name.removeprefix(DOMAIN) for name in wanted if name.startswith(DOMAIN)}
@@ -117,7 +119,7 @@ class Generator:
         ]
         if not stages or len(asked) > 1 or len(at) > 1:
             raise BluebookError(f"no design for training shows {', '.join(wanted)} together; name others")
-        if not asked and (usual := [stage for stage in stages if _USUAL[stage]]):
+        if not asked and (usual := [stage for stage in stages if shares[stage]]):
             stages = usual
         return stages, [one for one in self._seen if not at or one.name in at], kinds
 
@@ -242,7 +244,8 @@ def prepared(made: Sequence[Element]) -> list[str]:
 
 
 def careless(pattern: str, rate: float, rng: Random) -> str:
-    """A pattern of which this share of the words is left out or is another word. What it has in braces stays.
+    """A pattern of which this share of the words makes way for nothing or for up to two others. What it has in braces
+    stays.
 
     People ask in words that training never heard. A model that knows no others than those of its patterns is thrown off
     by one new word, and forgets even how a design is written.
@@ -253,8 +256,8 @@ def careless(pattern: str, rate: float, rng: Random) -> str:
     for word in pattern.split(" "):
         if not _PLAIN.fullmatch(word) or rng.random() >= rate:
             kept.append(word)
-        elif rng.random() < 0.5:
-            kept.append(rng.choice(_ANY_WORDS))
+        else:
+            kept += rng.choices(_ANY_WORDS, k=rng.choice((0, 0, 1, 1, 2)))
     return " ".join(kept)
 
 

@@ -1,23 +1,32 @@
-"""Domains made up on the spot, of everyday words.
+"""Domains made up on the spot, of everyday words and of words that nobody has heard.
 
 A model that only ever sees two dozen domains learns them by heart. Of made-up ones there are always more, and the one
-way to get their names right is to take them from the prompt. No entity of a domain that training must not see is among
-them.
+way to get their names right is to take them from the prompt. What people name has pieces that never stood side by side
+before, and so have the unheard words. No entity of a domain that training must not see is among the everyday ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from bluebook.subjects.design.domains import Algorithm, Domain, Entity, Operation, Slot, slot_of
 
 NAME = "invented"
+UNHEARD_SHARE = 0.25  # of nouns, places and verbs
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for line in text.splitlines() for word in line.split(",") if word.strip()]
 
 
+_ONSETS = _words("b, br, c, cl, d, dr, f, fl, g, gr, h, j, k, l, m, n, p, pl, r, s, st, t, tr, v, w, z")
+_RIMES = _words(
+    """
+    a, ab, ack, am, an, ar, at, e, eck, ell, en, er, et, ick, il, im, in, ip, o, ock, ol, on, op, or, ot, u, ub, uck, um
+    un, ur
+    """
+)
 _PLACES = _words(
     """
     antique shop, art school, bicycle club, book fair, bowling club, brass band, brewery, bus depot
@@ -102,10 +111,23 @@ _RULES = {
 }
 
 
+def unheard(rng: Random) -> str:
+    """A word that nobody has heard."""
+    return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.randint(2, 3)))
+
+
+def _drawn(words: Sequence[str], count: int, rng: Random) -> list[str]:
+    """Different words, some of them unheard."""
+    drawn = rng.sample(words, count)
+    return [unheard(rng) if rng.random() < UNHEARD_SHARE else word for word in drawn]
+
+
 def invent(rng: Random) -> Domain:
     """A domain as `domains.yaml` could have it."""
-    nouns = rng.sample(_NOUNS, 3)
-    place = rng.choice(_PLACES)
+    nouns = [noun[0].upper() + noun[1:] for noun in _drawn(_NOUNS, 3, rng)]
+    place = " ".join(
+        unheard(rng) if rng.random() < UNHEARD_SHARE / 2 else part for part in rng.choice(_PLACES).split()
+    )
     state = f"{nouns[2]}State"
     entities = {}
     for at, noun in enumerate(nouns):
@@ -130,7 +152,7 @@ def invent(rng: Random) -> Domain:
         unseen=False,
         entities=entities,
         states={state: tuple(rng.sample(_STATES, 3))},
-        operations=tuple(_operation(nouns, verb, rng) for verb in rng.sample(_VERBS, 3)),
+        operations=tuple(_operation(nouns, verb, rng) for verb in _drawn(_VERBS, 3, rng)),
         rules=rules,
         behaviors=dict(_behavior(nouns, rng) for _ in range(2)),
         algorithm=_algorithm(nouns, rng),

@@ -6,5 +6,5 @@ from typing import Literal, get_args
 
 Stage = Literal["simple", "structured", "complex", "novel"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-# Before the curriculum, for a model that knows no language yet: simple and structured designs, as many as it needs.
+# Beside the curriculum, for a model that knows no language yet: designs of all stages, as many as it needs.
 PRIMER = "primer"
