@@ -138,7 +138,7 @@ def test_a_stutter_comes_to_an_end_in_time(tokens: int, seed: int) -> None:
             room -= len(lines[-1]) + 1
         else:
             lines.append(rng.choice(offered.texts))
-            room -= len(lines[-1]) // 3 + 1
+            room -= len(lines[-1].strip()) // 2 + 1
     assert room >= 0
     assert check(parse("\n".join(lines))) == []
 

@@ -36,10 +36,9 @@ MOST_FIELDS = 8
 MOST_METHODS = 4
 MOST_TABLES = 4
 MOST_NAMED = 11  # names of the preparation, methods and relationships aside
-LINE = (
-    190  # tokens of a line that a model stutters in (140 letters, a token each) and of the rest of an element
-)
-PART = 32  # tokens of the shortest form of one thing that is planned, beside its name
+# Tokens: of a line that a model stutters in (140 letters, a token each) and the rest of an element, of the shortest
+# form of one thing that is planned beside its name, and of a method or a relationship.
+LINE, PART, CALL = 190, 26, 42
 THOUGHT = 450  # tokens kept for the preparation and the blueprint while the first two sections are written
 SUBSTANCE = 5  # different words of a section, as `thinking.py` counts them
 
@@ -92,13 +91,11 @@ class Plan(msgspec.Struct):
     def spare(self) -> int:
         """Tokens that are left when everything planned is written in its shortest form, after one more line."""
         tables = [one for one in self.tables if one not in self.columns]
-        names = [
-            *self.methods,
-            *tables,
-            *self.relations,
-            *(one for names in self.left.values() for one in names),
-        ]
-        return self.room - LINE - sum(PART + len(name) for name in names)
+        parts = [*tables, *(name for names in self.left.values() for name in names)]
+        calls = [*self.methods, *self.relations]
+        unplanned = max(0, self.waiting(CALLED) - len(self.methods))  # each service has a method at least
+        needed = PART * len(parts) + CALL * (len(calls) + unplanned)
+        return self.room - LINE - needed - sum(map(len, parts + calls))  # a name: a token each letter
 
     @property
     def is_short(self) -> bool:
@@ -237,7 +234,7 @@ def _preparation(plan: Plan) -> Lines:
         offers = [_texts("</thinking>")] if enough else []
         if len(points) < MOST_PLANNED and not (closed and enough):
             more = MOST_NAMED - plan.named
-            if plan.spare >= PART + LONGEST_NAME or not plan.is_any:
+            if plan.spare >= CALL + LONGEST_NAME or not plan.is_any:
                 offers += [_planned(plan, kind, more) for kind in _plannable(kinds, more)]
             offers += [] if closed else [_said(plan, _LAST_CONSTRAINT, _CONSTRAINT)]
         line = yield _several(*offers) if offers else _texts(_LAST_CONSTRAINT)
@@ -270,7 +267,7 @@ def _planned(plan: Plan, kind: str, more: int) -> Continuation:
     most = {"Type": 5, "Table": MOST_TABLES, "Methods": MOST_METHODS, "Relationships": 4}.get(kind, 2)
     if kind not in ("Methods", "Relationships", "Table"):
         most = min(most, max(more, 1))
-    most = min(most, max(plan.spare // (PART + LONGEST_NAME), 1))
+    most = min(most, max(plan.spare // (CALL + LONGEST_NAME), 1))
     opening = f"- {kind}: "
     longest = min(len(opening) + most * LONGEST_NAME, LONGEST_LINE)
     return Continuation(patterns=[_within(f"/{opening}{name}(, {name}){{0,{most - 1}}}/", longest)])
