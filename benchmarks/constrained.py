@@ -1,7 +1,8 @@
-"""What a subject's language costs and brings: the practice exam of the adapter that is here, free and constrained.
+"""What a subject's language costs and brings: the exams of the adapter that is here, free and constrained.
 
-python benchmarks/constrained.py [SUBJECT] [--items 100] [--alone 8] [--runs 2]
+python benchmarks/constrained.py [SUBJECT] [--items N] [--alone 8] [--runs 2]
 
+`--items` takes so many of the practice exam; without it both exams are asked whole, as `make run` does.
 Cost: the same tokens are written twice, once held to the language and once dictated, so that both ways compute the
 same batches. In the first run every pattern is new; later ones show what an exam of many items comes near to. `alone`
 items are also asked one at a time.
@@ -82,17 +83,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("subject", nargs="?", default="ue5")
-    parser.add_argument("--items", type=int, default=100)
+    parser.add_argument("--items", type=int)
     parser.add_argument("--alone", type=int, default=8)
     parser.add_argument("--runs", type=int, default=2)
     options = parser.parse_args()
     settings, local, name = params.load(), params.load_local(), options.subject
     subject = subjects.load(name, settings)
-    items = [
-        item
-        for item in read_items(Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl"), 0)
-        if item.kind == "practice"
-    ][: options.items]
+    items = read_items(Path(f"data/exams/{name}"), Path(f"data/holdout/{name}.jsonl"), 0)
+    if options.items is not None:
+        items = [item for item in items if item.kind == "practice"][: options.items]
     candidate = load_candidate(name, BASE, Path(f"models/adapters/{name}"), local)
     language = language_of(candidate, subject)
     exam = settings.subject(name).exam
