@@ -13,7 +13,6 @@ from random import Random
 from bluebook.subjects.design.domains import Algorithm, Domain, Entity, Operation, Slot, slot_of
 
 NAME = "invented"
-UNHEARD_SHARE = 0.25  # of nouns, places and verbs
 
 
 def _words(text: str) -> list[str]:
@@ -116,17 +115,17 @@ def unheard(rng: Random) -> str:
     return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.randint(2, 3)))
 
 
-def _drawn(words: Sequence[str], count: int, rng: Random) -> list[str]:
-    """Different words, some of them unheard."""
+def _drawn(words: Sequence[str], count: int, share: float, rng: Random) -> list[str]:
+    """Different words, this share of them unheard."""
     drawn = rng.sample(words, count)
-    return [unheard(rng) if rng.random() < UNHEARD_SHARE else word for word in drawn]
+    return [unheard(rng) if rng.random() < share else word for word in drawn]
 
 
-def invent(rng: Random) -> Domain:
-    """A domain as `domains.yaml` could have it."""
-    nouns = [noun[0].upper() + noun[1:] for noun in _drawn(_NOUNS, 3, rng)]
+def invent(rng: Random, unheard_share: float = 0.0) -> Domain:
+    """A domain as `domains.yaml` could have it. `unheard_share` is of its nouns and verbs."""
+    nouns = [noun[0].upper() + noun[1:] for noun in _drawn(_NOUNS, 3, unheard_share, rng)]
     place = " ".join(
-        unheard(rng) if rng.random() < UNHEARD_SHARE / 2 else part for part in rng.choice(_PLACES).split()
+        unheard(rng) if rng.random() < unheard_share / 2 else part for part in rng.choice(_PLACES).split()
     )
     state = f"{nouns[2]}State"
     entities = {}
@@ -152,7 +151,7 @@ def invent(rng: Random) -> Domain:
         unseen=False,
         entities=entities,
         states={state: tuple(rng.sample(_STATES, 3))},
-        operations=tuple(_operation(nouns, verb, rng) for verb in _drawn(_VERBS, 3, rng)),
+        operations=tuple(_operation(nouns, verb, rng) for verb in _drawn(_VERBS, 3, unheard_share, rng)),
         rules=rules,
         behaviors=dict(_behavior(nouns, rng) for _ in range(2)),
         algorithm=_algorithm(nouns, rng),
