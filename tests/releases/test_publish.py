@@ -237,6 +237,12 @@ def test_a_card_that_a_person_has_edited_is_no_leftover(world: World) -> None:
     assert (world.root / CARD).read_text() == "mine"
 
 
+def test_half_a_note_of_a_killed_dvc_stops_no_release(world: World) -> None:
+    (world.root / ".dvc/tmp/rwlock").write_bytes(b"")
+    made = release(world, "1.0.0")
+    assert made.returncode == 0, made.stderr
+
+
 def kill_at_random(world: World, kills: int) -> None:
     """Release again and again; after each kill nothing is half there, and at the end everything works."""
     moments = random.Random(11)

@@ -69,6 +69,9 @@ def refusals(repository: Repository, version: str, dirt: Sequence[str]) -> list[
             *_graded(repository),
         ]
         stale = staleness(waiting)
+        if stale.error is not None and _drop_damaged(repository.root / ".dvc/tmp/rwlock"):
+            waiting = _start_dvc(repository.root, last_stage(repository.subject))
+            stale = staleness(waiting)
     finally:
         waiting.kill()
     return [*found, *_stale(repository, stale.stages, stale.error)]
@@ -82,6 +85,19 @@ def _start_dvc(root: Path, target: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+def _drop_damaged(locks: Path) -> bool:
+    """Remove DVC's note of who reads and writes what where it is no JSON; whether it was none. A DVC that is killed
+    while it writes the note leaves an empty file, at which every later one stops."""
+    try:
+        msgspec.json.decode(locks.read_bytes())
+    except FileNotFoundError:
+        return False
+    except msgspec.DecodeError:
+        locks.unlink(missing_ok=True)
+        return True
+    return False
 
 
 def _version(repository: Repository, version: str) -> Iterator[Refusal]:
