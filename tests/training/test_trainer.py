@@ -9,6 +9,8 @@ import pytest
 import torch
 from trl import SFTTrainer
 
+from bluebook.training.batching import IGNORED
+from bluebook.training.losses import Policy
 from tests.training.conftest import LORA, SETTINGS, Ready
 
 
@@ -41,3 +43,24 @@ def test_loss_and_gradients_are_those_of_trl(
     assert our_gradients.keys() == their_gradients.keys()
     for name, gradient in our_gradients.items():
         assert torch.allclose(gradient, their_gradients[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_training_misreads_completions_and_is_told_what_is_right(
+    bases: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    once = msgspec.structs.replace(SETTINGS, epochs=1)
+    ready = Ready(bases("qwen3"), tmp_path, once, policy=Policy(input_noise=noise))
+    wrong = supervised = 0
+    compute_loss = ready.trainer.compute_loss
+
+    def counted(model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        nonlocal wrong, supervised
+        ids, labels = inputs["input_ids"], inputs["labels"]
+        wrong += int(((ids != labels) & (labels != IGNORED)).sum())
+        supervised += int((labels != IGNORED).sum())
+        return compute_loss(model, inputs, *more, **named)
+
+    monkeypatch.setattr(ready.trainer, "compute_loss", counted)
+    ready.trainer.train()
+    assert supervised and (0.2 < wrong / supervised < 0.6 if noise else wrong == 0)
