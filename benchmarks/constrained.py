@@ -33,13 +33,10 @@ class Dictation:
     """A guide that allows what was written before, token by token."""
 
     def __init__(self, rows: Sequence[Sequence[int]]) -> None:
-        self._rows, self._at, self._alive = rows, [0] * len(rows), list[int]()
+        self._rows, self._at = rows, [0] * len(rows)
 
-    def prepare(self, rows: Sequence[int]) -> None:
-        self._alive = list(rows)
-
-    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
-        tokens = [self._rows[row][self._at[row]] for row in self._alive]
+    def restrict(self, rows: Sequence[int], logits: torch.Tensor) -> torch.Tensor:
+        tokens = [self._rows[row][self._at[row]] for row in rows]
         logits[torch.arange(len(tokens)), tokens] = torch.inf
         return logits
 

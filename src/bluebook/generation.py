@@ -25,11 +25,9 @@ from bluebook.kvcache import regroup, roomy_cache
 class Guide(Protocol):
     """What may be written, token by token. Rows are numbered as their prompts are."""
 
-    def prepare(self, rows: Sequence[int]) -> None:
-        """Begin to find out what these rows may go on with. Returns at once; the model computes meanwhile."""
-
-    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
-        """The logits of the prepared rows, those of tokens that may not follow at minus infinity."""
+    def restrict(self, rows: Sequence[int], logits: torch.Tensor) -> torch.Tensor:
+        """The logits of these rows, those of tokens that may not follow at minus infinity. A GPU may still be computing
+        them when it is called."""
 
     def take(self, row: int, token: int) -> None:
         """Go on with a token."""
@@ -77,11 +75,9 @@ def steps(
         rows = [waiting.popleft() for _ in range(min(idle, len(waiting)))] if begins else list(batch.rows)
         for row in rows if begins else ():
             until[row] = time.monotonic() + seconds
-        if guide is not None:
-            guide.prepare(rows)
         logits = batch.join(rows, [prompts[row] for row in rows]) if begins else batch.go_on()
         if guide is not None:
-            logits = guide.restrict(logits)
+            logits = guide.restrict(rows, logits)
         step = list(zip(rows, logits.argmax(-1).tolist(), strict=True))
         for row, token in step:
             written[row] += 1

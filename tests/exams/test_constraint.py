@@ -51,6 +51,19 @@ class Listed(Prefix):
         return Continuation(patterns=[*found, *([f"/sum( [{letters}])+?/"] if letters else [])])
 
 
+class Headed(Listed):
+    """The same, with what all declarations begin with told apart from the letters."""
+
+    def continuation(self, text: str, room: int) -> Continuation:
+        found = super().continuation(text, room)
+        letters = [body for body in found.patterns if body.startswith("/let")]
+        return Continuation(
+            headed=[("let", body.replace("/let ", "/ ", 1)) for body in letters],
+            patterns=[body for body in found.patterns if body not in letters],
+            end=found.end,
+        )
+
+
 class Spaced(Prefix):
     """A toy of two paragraphs, with a blank line or one more word between them."""
 
@@ -120,6 +133,18 @@ def test_a_line_follows_from_the_lines_before(qwen: Candidate, tmp_path: Path) -
         assert len(set(letters)) == len(letters) <= 4
         assert re.fullmatch(rf"sum( [{''.join(letters)}])+", total), row.text
     assert len({row.text for row in ended}) > 1
+
+
+def test_a_head_is_part_of_the_line(qwen: Candidate, tmp_path: Path) -> None:
+    whole = ask(engine(qwen, Listed()), tmp_path / "whole")
+    assert ask(engine(qwen, Headed()), tmp_path / "headed") == whole
+    llama = family_named("llama2")  # which puts a space before an answer
+    wrapped = msgspec.structs.replace(
+        qwen.family, answer_prefix=llama.answer_prefix, answer_suffix=llama.answer_suffix
+    )
+    spaced = replace(qwen, family=wrapped)
+    whole = ask(engine(spaced, Listed()), tmp_path / "spaced")
+    assert ask(engine(spaced, Headed()), tmp_path / "both") == whole
 
 
 def test_a_line_may_be_empty_and_is_no_place_to_end(qwen: Candidate, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decoding within a subject's language: which tokens a row may go on with, found while the model computes.
+"""Decoding within a subject's language: which tokens a row may go on with.
 
 A subject says line by line what may follow (`Subject.continuation`), and knows how many tokens are left, so that it can
 lead to an end in time; a subject that has nothing to say beyond its grammar is held to that. Each way to go on is a
@@ -9,16 +9,17 @@ used.
 
 The response is written as the family wraps it: its opening (a space, in some families) is put before the first line,
 and where the text may end, what may follow is the first token of what the family writes behind a response. No token
-reaches over the end of a line; vocabularies rarely have such tokens, and the same bytes can be said without them.
+reaches over the end of a line or of a pattern's head; vocabularies rarely have such tokens, and the same bytes can be
+said without them.
 
-All work on masks is done by llguidance's own threads and one of Python's, beside the model's forward pass.
+Masks are found once the model's forward pass has been called: a GPU computes meanwhile. A thread beside it would only
+take a CPU's cores from the matrix products, which wait for each other.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy
@@ -63,10 +64,11 @@ class _Pattern:
 
 
 class Way:
-    """One who follows a pattern. Only where nobody has been before does it take a matcher."""
+    """One who follows a pattern, and behind it another. Only where nobody has been before does it take a matcher."""
 
-    def __init__(self, pattern: _Pattern) -> None:
+    def __init__(self, pattern: _Pattern, then: _Pattern | None = None) -> None:
         self.pattern, self.place = pattern, pattern.start
+        self._then = then
         self.matcher: LLMatcher | None = None
         self.behind: list[int] = []  # tokens that the matcher has not been told
 
@@ -80,6 +82,8 @@ class Way:
             place = self.place.next[token] = _Place(frozenset(left))
         self.place = place
         self.behind.append(token)
+        if self._then is not None and b"" in place.left:
+            self.pattern, self.place, self.behind, self._then = self._then, self._then.start, [], None
 
 
 class Language:
@@ -123,12 +127,11 @@ class Language:
                 self._by_letters.setdefault(letters, []).append(token)
         self._once: dict[bytes, NDArray[numpy.int32]] = {}
         self._executor = LLExecutor()
-        self.worker = ThreadPoolExecutor(1)
 
-    def line(self, body: str, opening: str = "") -> Way:
-        """A way to write a line and its end; `body` is that of a terminal."""
-        before = f"{json.dumps(opening)} " if opening else ""
-        return Way(self._pattern(f"start: LINE\nLINE: {before}({body}) /\\n?/"))
+    def line(self, body: str, head: str = "") -> Way:
+        """A way to write a line and its end: `head`, and what a terminal of this body matches."""
+        pattern = self._pattern(f"start: LINE\nLINE: ({body}) /\\n?/")
+        return Way(self._pattern("", frozenset([head.encode()])), pattern) if head else Way(pattern)
 
     def one_of(self, texts: Sequence[str], opening: str = "") -> Way:
         """A way to write one of these lines and its end."""
@@ -215,6 +218,7 @@ class _Row:
             self.by_lines, self.ways = False, [self.language.whole()]
         else:
             self.ways = [self.language.line(body, opening) for body in found.patterns]
+            self.ways += [self.language.line(body, opening + head) for head, body in found.headed]
             if found.texts:
                 self.ways.append(self.language.one_of(found.texts, opening))
         self.line = b""
@@ -265,15 +269,6 @@ class Guide:
         """`limits`: the most tokens of each row."""
         self._language = language
         self._rows = [_Row(language, limit) for limit in limits]
-        self._found: Future[NDArray[numpy.int32]] | None = None
-
-    def prepare(self, rows: Sequence[int]) -> None:
-        """Begin to find what these rows may go on with; returns at once."""
-        self._found = self._language.worker.submit(self._find, [self._rows[row] for row in rows])
-
-    def _find(self, rows: Sequence[_Row]) -> NDArray[numpy.int32]:
-        self._language.look([way for row in rows for way in row.ways])
-        return numpy.stack([self._mask(row) for row in rows])
 
     def _mask(self, row: _Row) -> NDArray[numpy.int32]:
         language = self._language
@@ -286,14 +281,15 @@ class Guide:
             mask, beyond = _forbid(mask, language.stop), row.beyond()
             if beyond.end:
                 mask = _allow(mask, language.closing[0])
-            if row.by_lines and not (beyond.texts or beyond.patterns):
+            if row.by_lines and not beyond.goes_on:
                 mask &= ~language.line_ends
         return mask
 
-    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
-        """The logits of the prepared rows, those of tokens that may not follow at minus infinity."""
-        assert self._found is not None, "prepare comes first"
-        bits = self._found.result().view(numpy.uint8)
+    def restrict(self, rows: Sequence[int], logits: torch.Tensor) -> torch.Tensor:
+        """The logits of these rows, those of tokens that may not follow at minus infinity."""
+        going = [self._rows[row] for row in rows]
+        self._language.look([way for row in going for way in row.ways])
+        bits = numpy.stack([self._mask(row) for row in going]).view(numpy.uint8)
         flags = numpy.unpackbits(bits, axis=1, count=logits.shape[-1], bitorder="little").view(bool)
         return logits.masked_fill(~torch.from_numpy(flags).to(logits.device), float("-inf"))
 

@@ -55,11 +55,20 @@ class Comparison(msgspec.Struct, kw_only=True):
 class Continuation(msgspec.Struct, kw_only=True, frozen=True):
     """What may follow a text that ends with a whole line: one of `texts`, a line that matches one of `patterns`, or,
     where `end` is true, nothing. A pattern is the body of a terminal in Lark, as `/a+/` or `/[a-z]+/ & ~/if|else/`;
-    one that was used before costs nothing. Line ends are not part of either."""
+    one that was used before costs nothing. Line ends are not part of either.
+
+    `headed` are patterns behind a text of their own, which ends where a token does, as before a space: what differs in
+    the text alone, such as a number, is one pattern."""
 
     texts: Sequence[str] = ()
     patterns: Sequence[str] = ()
+    headed: Sequence[tuple[str, str]] = ()
     end: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a line may follow."""
+        return bool(self.texts or self.patterns or self.headed)
 
 
 class Picture(msgspec.Struct, kw_only=True, frozen=True):

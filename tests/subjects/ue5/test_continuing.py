@@ -39,7 +39,9 @@ def pattern(body: str) -> str:
 
 
 def allows(found: Continuation, line: str) -> bool:
-    return line in found.texts or any(re.fullmatch(pattern(body), line) for body in found.patterns)
+    if line in found.texts or any(re.fullmatch(pattern(body), line) for body in found.patterns):
+        return True
+    return any(re.fullmatch(re.escape(head) + pattern(body), line) for head, body in found.headed)
 
 
 def refused(continuing: Continuing, text: str) -> str | None:
@@ -117,6 +119,7 @@ def test_whatever_is_chosen_is_valid_and_ends_in_time(continuing: Continuing, se
     while True:
         found = continuing.after(text, room)
         lines = [*found.texts, *(line for body in found.patterns for line in _some(body, rng))]
+        lines += [head + line for head, body in found.headed for line in _nodes(body, rng)]
         if found.end and (not lines or rng.random() < 0.1):
             break
         line = rng.choice(lines)
@@ -129,25 +132,24 @@ def test_where_room_is_short_no_variable_is_declared(continuing: Continuing) -> 
     assert continuing.after("BLUEPRINT: B", 100) == Continuation(texts=["GRAPH: EventGraph"])
 
 
+def _nodes(body: str, rng: Random) -> list[str]:
+    """A few nodes that a pattern allows, bare and without literals, as they stand behind their number."""
+    bare = re.findall(r"[(|]([A-Z][A-Za-z0-9_]*)(?=[|)(])", body)
+    known = [
+        name
+        for name in bare
+        if (kind := CATALOGUE.find(name)) and not kind.open and not any("#" in pin.name for pin in kind.pins)
+    ]
+    lines = [f" {name}" for name in rng.sample(known, min(8, len(known)))]
+    lines += [
+        f" {kind} [VarName={name}]"
+        for kind, name in re.findall(r"(Variable[GS]et) \\\[\(VarName=(\w+)", body)
+    ]
+    return [line for line in lines if re.fullmatch(pattern(body), line)]
+
+
 def _some(body: str, rng: Random) -> list[str]:
-    """A few lines that a pattern allows: bare nodes without literals, a wire at a pin of a made-up name."""
-    if body.startswith("/NODE"):
-        number = re.match(r"/NODE (n\d+): ", body)
-        assert number
-        bare = re.findall(r"[(|]([A-Z][A-Za-z0-9_]*)(?=[|)(])", body[len(number[0]) :])
-        known = [
-            name
-            for name in bare
-            if (kind := CATALOGUE.find(name))
-            and not kind.open
-            and not any("#" in pin.name for pin in kind.pins)
-        ]
-        lines = [f"NODE {number[1]}: {name}" for name in rng.sample(known, min(8, len(known)))]
-        lines += [
-            f"NODE {number[1]}: {kind} [VarName={name}]"
-            for kind, name in re.findall(r"(Variable[GS]et) \\\[\(VarName=(\w+)", body)
-        ]
-        return [line for line in lines if re.fullmatch(pattern(body), line)]
+    """A line that a pattern allows: a wire at a pin of a made-up name."""
     name = f"Extra{rng.randrange(10**6)}"
     line = "".join(
         json.loads(piece[0]) if piece[0].startswith('"') else ("Case_" if "Case_" in piece[0] else "") + name

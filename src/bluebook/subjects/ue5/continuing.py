@@ -25,12 +25,11 @@ import json
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-import msgspec
-
 from bluebook.subjects.subject import Continuation
-from bluebook.subjects.ue5 import missing, patterns
+from bluebook.subjects.ue5 import patterns
 from bluebook.subjects.ue5.catalogue import Catalogue, NodeType, ParamSpec, PinSpec
-from bluebook.subjects.ue5.drafts import Draft, Pin
+from bluebook.subjects.ue5.drafts import NAMED, Draft, Pin
+from bluebook.subjects.ue5.missing import Missing, Wires
 from bluebook.subjects.ue5.patterns import escaped, one_of
 from bluebook.subjects.ue5.printing import label_text
 from bluebook.subjects.ue5.program import Type
@@ -50,89 +49,86 @@ class Continuing:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._first = Draft(catalogue, fitting={})
+        self._first = Missing(Draft(catalogue, fitting={}))
         self._roomy = lru_cache(_KEPT)(
             self._after
         )  # a line's end asks what the next one's beginning asks again
-        self._needed = lru_cache(_KEPT)(self._missing)
-        self._draft = lru_cache(_KEPT)(self._read)
-        self._nodes = lru_cache(MOST_NODES)(self._node_line)
+        self._state = lru_cache(_KEPT)(self._read)
+        self._variable_kinds = lru_cache(_KEPT)(self._named_kinds)
 
     def after(self, text: str, room: int) -> Continuation:
         """What may follow `text` where `room` tokens may still be written. Raises ParseError where a line of it is not
         in the language."""
         if not text:
             return Continuation(patterns=[f"/BLUEPRINT: {patterns.NAME}/"])
-        draft = self._draft(text)
-        if draft.graph is None and room < GRAPH:
+        state = self._state(text)
+        if state.draft.graph is None and room < GRAPH:
             return Continuation(texts=["GRAPH: EventGraph"])
-        most = 3 * STEP * len(draft.nodes)  # as if nothing were connected, or could be without another node
-        needed = most if room >= most + NODE else self._needed(text)
+        most = (
+            3 * STEP * len(state.draft.nodes)
+        )  # as if nothing were connected, or could be without another node
+        needed = most if room >= most + NODE else STEP * (state.count + 2 * state.shortfall)
         if room < needed + WIRE:
-            return self._shortest(draft, room)
+            return self._shortest(state, room)
         return self._roomy(text, room < needed + NODE)
 
-    def _missing(self, text: str) -> int:
-        """About how many tokens it takes to write all that is missing."""
-        draft = self._draft(text)
-        return STEP * (missing.count(draft) + 2 * missing.shortfall(draft))
-
-    def _shortest(self, draft: Draft, room: int) -> Continuation:
+    def _shortest(self, state: Missing, room: int) -> Continuation:
         """What brings a graph nearer to where nothing is missing; the end, where nothing does."""
+        draft = state.draft
         if not draft.nodes:
             return Continuation(texts=[f"NODE n1: {kind.name}" for kind in self._bare if kind.is_entry])
         if room < STEP:
             return Continuation(end=True)
-        if draft.part == "NODE" and missing.shortfall(draft) and (mending := self._mending(draft)):
+        if draft.part == "NODE" and state.shortfall and (mending := self._mending(state)):
             return mending
-        if draft.part != "DATA" and (lines := _reaching(draft)):
+        if draft.part != "DATA" and (lines := _reaching(state)):
             return Continuation(texts=lines)
-        unread = missing.unread(draft)
-        wires = {pin: ends for pin, ends in missing.data_wires(draft).items() if pin.node in unread}
+        wires = {pin: ends for pin, ends in state.data_wires.items() if pin.node in state.unread}
         if wires:
             return _wires("DATA", wires)
-        mending = self._mending(draft) if missing.any_missing(draft) else None
+        mending = self._mending(state) if state.count else None
         return mending or Continuation(end=True)
 
     def _after(self, text: str, is_full: bool) -> Continuation:
         """`is_full`: there is no room for another node but such as are missing."""
-        draft = self._draft(text)
-        found = list(self._lines(draft, is_full or len(draft.nodes) >= MOST_NODES))
+        state = self._state(text)
+        found = list(self._lines(state, is_full or len(state.draft.nodes) >= MOST_NODES))
         texts = [text for part in found for text in part.texts]
         bodies = [body for part in found for body in part.patterns]
-        missed = missing.any_missing(draft) and (texts or bodies)
-        return Continuation(texts=texts, patterns=bodies, end=bool(draft.nodes) and not missed)
+        headed = [one for part in found for one in part.headed]
+        missed = state.count and (texts or bodies or headed)
+        end = bool(state.draft.nodes) and not missed
+        return Continuation(texts=texts, patterns=bodies, headed=headed, end=end)
 
-    def _read(self, text: str) -> Draft:
+    def _read(self, text: str) -> Missing:
         before, _, line = text.rpartition("\n")
-        draft = (self._draft(before) if before else self._first).with_line(line)
-        if draft.part != "NODE" or not draft.nodes:
-            return draft
-        short = draft.short + 1 if missing.shortfall(draft) else 0
-        return msgspec.structs.replace(draft, short=short)
+        state = self._state(before) if before else self._first
+        draft = state.draft.with_line(line)
+        return Missing(draft, state.short if draft.part == "NODE" else 0)
 
-    def _lines(self, draft: Draft, full: bool) -> Iterator[Continuation]:
+    def _lines(self, state: Missing, full: bool) -> Iterator[Continuation]:
+        draft = state.draft
         if draft.graph is None:
             yield Continuation(patterns=list(self._headings(draft)))
             return
         if draft.part == "NODE":
-            if draft.short > (0 if full else MOST_SHORT) and (mending := self._mending(draft)):
+            if state.short > (0 if full else MOST_SHORT) and (mending := self._mending(state)):
                 yield mending
                 return
             if not full:
-                yield Continuation(patterns=[self._nodes(len(draft.nodes) + 1), *self._variable_line(draft)])
-            if not draft.nodes or (draft.short and not full):
+                head = f"NODE n{len(draft.nodes) + 1}:"
+                kinds = (self._plain_kinds, self._variable_kinds(tuple(draft.variables.values())))
+                yield Continuation(headed=[(head, body) for body in kinds if body])
+            if not draft.nodes or (state.short and not full):
                 return
         if draft.part != "DATA":
-            wires = missing.exec_wires(draft)
-            yield _wires("EXEC", wires)
-            if missing.unreached(draft) and (wires or not full):
+            yield _wires("EXEC", state.exec_wires)
+            if state.unreached and (state.exec_wires or not full):
                 return
-        wires = missing.data_wires(draft)
-        if not wires and missing.any_missing(draft) and (mending := self._mending(draft)):
+        if not state.data_wires and state.count and (mending := self._mending(state)):
             # What two wires made of a `T` may leave a third nowhere to go: one more node is better than a fault.
             yield mending
-        yield _wires("DATA", wires)
+        yield _wires("DATA", state.data_wires)
 
     def _headings(self, draft: Draft) -> Iterator[str]:
         yield f"/GRAPH: {patterns.NAME}/"
@@ -156,28 +152,30 @@ class Continuing:
 
     # Nodes
 
-    def _node_line(self, number: int) -> str:
-        """A node that names no variable. A long pattern, and the same in every program."""
-        return f"/NODE n{number}: {one_of([self._plain(kind) for kind in self._without_variable])}/"
+    @cached_property
+    def _plain_kinds(self) -> str:
+        """Nodes that name no variable. A long pattern, and the same in every program."""
+        return f"/ {one_of([self._plain(kind) for kind in self._without_variable])}/"
 
-    def _mending(self, draft: Draft) -> Continuation | None:
+    def _mending(self, state: Missing) -> Continuation | None:
         """Types of which one more node leaves less missing. A model that does not find them by itself would go on
         adding nodes for ever."""
-        now = missing.shortfall(draft)
-        found = [kind for kind in self._bare if missing.shortfall(draft.with_node(kind)) < now]
+        draft = state.draft
+        found = [
+            kind
+            for kinds in self._alike
+            if Missing(draft.with_node(kinds[0])).shortfall < state.shortfall
+            for kind in kinds
+        ]
         # Where nothing can be run any more, what reads a node by running has to wait for another event.
         chosen = found or [kind for kind in self._bare if kind.is_entry]
         number = len(draft.nodes) + 1
         return Continuation(texts=[f"NODE n{number}: {kind.name}" for kind in chosen]) if chosen else None
 
-    def _variable_line(self, draft: Draft) -> Iterator[str]:
-        types = [
-            pattern
-            for kind in self._with_variable
-            for pattern in self._typed(kind, tuple(draft.variables.values()))
-        ]
-        if types:
-            yield f"/NODE n{len(draft.nodes) + 1}: {one_of(types)}/"
+    def _named_kinds(self, variables: tuple[tuple[str, Type], ...]) -> str:
+        """Nodes that name a variable."""
+        types = [pattern for kind in self._with_variable for pattern in self._typed(kind, variables)]
+        return f"/ {one_of(types)}/" if types else ""
 
     @cached_property
     def _without_variable(self) -> list[NodeType]:
@@ -197,6 +195,16 @@ class Continuing:
             for kind in self._without_variable
             if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
         ]
+
+    @cached_property
+    def _alike(self) -> list[list[NodeType]]:
+        """Those types, the ones together whose pins differ in their names alone."""
+        found: dict[object, list[NodeType]] = {}
+        for kind in self._bare:
+            pins = sorted((pin.type, pin.output, pin.own, "#" in pin.name) for pin in kind.pins)
+            key = (tuple(pins), kind.open, tuple(sorted(kind.where.items())), kind.name in NAMED)
+            found.setdefault(key, []).append(kind)
+        return list(found.values())
 
     def _plain(self, kind: NodeType) -> str:
         if kind.name.endswith("*"):
@@ -247,14 +255,14 @@ def _bracketed(params: list[tuple[str, bool]], inputs: list[tuple[str, bool]]) -
     return whole if any(required for _, required in params) else f"({whole})?"
 
 
-def _reaching(draft: Draft) -> list[str]:
+def _reaching(state: Missing) -> list[str]:
     """Exec wires by which more nodes are reached."""
-    now = len(missing.unreached(draft))
-    lines = _wires("EXEC", missing.exec_wires(draft)).texts
-    return [line for line in lines if len(missing.unreached(draft.with_line(line))) < now]
+    lines = _wires("EXEC", state.exec_wires).texts
+    now = len(state.unreached)
+    return [line for line in lines if len(Missing(state.draft.with_line(line)).unreached) < now]
 
 
-def _wires(keyword: str, wires: missing.Wires) -> Continuation:
+def _wires(keyword: str, wires: Wires) -> Continuation:
     """All wires between pins that have names, and a pattern for each at a pin that has none."""
     texts, bodies = [], []
     for source, targets in wires.items():

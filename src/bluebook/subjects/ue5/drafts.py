@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -61,7 +61,6 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
     nodes: dict[str, DraftNode] = {}
     exec: tuple[DraftWire, ...] = ()
     data: tuple[DraftWire, ...] = ()
-    short: int = 0  # nodes in a row after which wires could not make up for what is missing
     fitting: dict[
         tuple[Type | None, Type | None], bool
     ] = {}  # known answers of `assignable`; shared by all drafts
@@ -132,25 +131,21 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
     def outputs(self, found: DraftNode, is_exec: bool) -> Iterator[Pin]:
         """Outputs that a wire may still begin at. An exec output leads to one place; the value of a data output may
         be read by many."""
-        used = (
-            {wire.source.pin for wire in self.exec if wire.source.node == found.node.id} if is_exec else set()
-        )
-        yield from self._pins(found, True, is_exec, used)
+        yield from self._pins(found, True, is_exec, self._led.get(found.node.id, set()) if is_exec else set())
 
     def inputs(self, found: DraftNode, is_exec: bool) -> Iterator[Pin]:
         """Inputs that a wire may still end at. An exec input may be reached from many places."""
         yield from self._pins(found, False, is_exec, set() if is_exec else self._taken(found))
 
     def _taken(self, found: DraftNode) -> set[str]:
-        wired = {wire.target.pin for wire in self.data if wire.target.node == found.node.id}
-        return wired | found.set_inputs.keys()
+        return self._wired.get(found.node.id, set()) | found.set_inputs.keys()
 
     def _pins(self, found: DraftNode, output: bool, is_exec: bool, used: set[str]) -> Iterator[Pin]:
         name = found.node.id
         for spec in found.kind.pins:
             if spec.output == output and spec.is_exec == is_exec:
                 kind = self._kind(found, spec)
-                if "#" in spec.name and found.kind.name in _NAMED:
+                if "#" in spec.name and found.kind.name in NAMED:
                     head, _, tail = spec.name.partition("#")
                     pattern = head + patterns.IDENTIFIER + tail
                     yield Pin(name, None, kind, pattern=pattern, taken=tuple(sorted(used)))
@@ -167,12 +162,29 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
         return sum(node in (wire.source.node, wire.target.node) for wire in (*self.exec, *self.data))
 
     @cached_property
+    def _led(self) -> dict[str, set[str]]:
+        """Exec outputs of each node that lead somewhere."""
+        return _by_node(wire.source for wire in self.exec)
+
+    @cached_property
+    def _wired(self) -> dict[str, set[str]]:
+        """Data inputs of each node that a wire ends at."""
+        return _by_node(wire.target for wire in self.data)
+
+    @cached_property
     def types(self) -> dict[str, NodeType | None]:
         return {name: found.kind for name, found in self.nodes.items()}
 
 
+def _by_node(pins: Iterable[PinName]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for pin in pins:
+        found.setdefault(pin.node, set()).add(pin.pin)
+    return found
+
+
 # Their family of outputs is named by what is switched on, not by numbers.
-_NAMED = {"SwitchOnName", "SwitchOnString", "SwitchOnEnum"}
+NAMED = {"SwitchOnName", "SwitchOnString", "SwitchOnEnum"}
 
 
 def _is_variable(found: DraftNode, key: str) -> bool:

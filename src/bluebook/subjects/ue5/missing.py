@@ -8,11 +8,12 @@ nodes to inputs. A wire is offered where both can still be had after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
+from functools import cached_property
 
 import msgspec
 
-from bluebook.subjects.ue5.drafts import Draft, DraftNode, DraftWire, Pin
+from bluebook.subjects.ue5.drafts import Draft, DraftWire, Pin
 from bluebook.subjects.ue5.flow import unreachable, unused
 from bluebook.subjects.ue5.program import PinName, Type
 from bluebook.subjects.ue5.typecheck import (
@@ -28,59 +29,77 @@ Wires = dict[Pin, list[Pin]]  # outputs, and the inputs that each may lead to
 Input = tuple[str, str | None]
 
 
-def any_missing(draft: Draft) -> bool:
-    return count(draft) > 0
+class Missing:
+    """What one draft lacks. Found when it is first asked for, and then known."""
 
+    def __init__(self, draft: Draft, short_before: int = 0) -> None:
+        """`short_before`: what `short` was before the last node."""
+        self.draft = draft
+        self._short_before = short_before
 
-def count(draft: Draft) -> int:
-    """How many nodes are still to be reached or to be read."""
-    return len(unreached(draft)) + len(unread(draft))
+    @cached_property
+    def short(self) -> int:
+        """How many nodes in a row have left something missing that no wires can make up for."""
+        return self._short_before + 1 if self.draft.nodes and self.shortfall else 0
 
+    @cached_property
+    def count(self) -> int:
+        """How many nodes are still to be reached or to be read."""
+        return len(self.unreached) + len(self.unread)
 
-def shortfall(draft: Draft) -> int:
-    """How much is missing that no wires can make up for: exec outputs to reach nodes from, and inputs to read pure
-    nodes by. 0: nothing."""
-    by_reading = _outputs_short(draft, None) + _Reading(draft).without_input
-    undecided = {name for name in unread(draft) if not draft.nodes[name].kind.is_pure}
-    if not by_reading or not undecided:
-        return by_reading
-    return min(by_reading, _outputs_short(draft, None, undecided) + _Reading(draft, undecided).without_input)
+    @cached_property
+    def unreached(self) -> Set[str]:
+        """Nodes that only an exec wire can bring to life."""
+        return self._execution.lost
 
+    @cached_property
+    def unread(self) -> Set[str]:
+        """Nodes that only being read can bring to life."""
+        return _unread(self.draft, self._execution.waiting)
 
-def _followers(draft: Draft) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for wire in draft.exec:
-        found.setdefault(wire.source.node, []).append(wire.target.node)
-    return found
+    @cached_property
+    def shortfall(self) -> int:
+        """How much is missing that no wires can make up for: exec outputs to reach nodes from, and inputs to read pure
+        nodes by. 0: nothing."""
+        by_reading = self._execution.short + self._reading.without_input
+        undecided = {name for name in self.unread if not self.draft.nodes[name].kind.is_pure}
+        if not by_reading or not undecided:
+            return by_reading
+        by_running = _Execution(self.draft, undecided).short
+        return min(by_reading, by_running + _Reading(self.draft, self.unread - undecided).without_input)
 
+    @cached_property
+    def exec_wires(self) -> Wires:
+        """The exec wires after which every node can still be reached."""
+        draft, execution = self.draft, self._execution
+        targets = [pin for found in draft.nodes.values() for pin in draft.inputs(found, True)]
+        wires = {
+            source: [pin for pin in targets if pin.node != source.node and execution.spares(source, pin)]
+            for found in draft.nodes.values()
+            for source in _next(draft.outputs(found, True))
+        }
+        return {source: ends for source, ends in wires.items() if ends}
 
-def _lost(draft: Draft, followers: Mapping[str, Sequence[str]]) -> set[str]:
-    """Nodes that `check` would call unreachable."""
-    entered = {target for targets in followers.values() for target in targets}
-    read = {wire.source.node for wire in draft.data}
-    nodes = [found.node for found in draft.nodes.values()]
-    return {node.id for node in unreachable(nodes, draft.types, entered, followers, read)}
+    @cached_property
+    def data_wires(self) -> Wires:
+        """The data wires after which every pure node can still be read."""
+        draft, reading = self.draft, self._reading
+        wires = {
+            source: [
+                pin for pin in reading.inputs if reading.fits(source, pin) and reading.spares(source, pin)
+            ]
+            for found in draft.nodes.values()
+            for source in draft.outputs(found, False)
+        }
+        return {source: ends for source, ends in wires.items() if ends}
 
+    @cached_property
+    def _execution(self) -> _Execution:
+        return _Execution(self.draft)
 
-def _may_be_read(draft: Draft, name: str) -> bool:
-    """A call of an unknown function that no execution touches: it may turn out to be pure."""
-    return draft.nodes[name].kind.open == "both" and not any(
-        name in (wire.source.node, wire.target.node) for wire in draft.exec
-    )
-
-
-def unreached(draft: Draft) -> set[str]:
-    """Nodes that only an exec wire can bring to life."""
-    return {name for name in _lost(draft, _followers(draft)) if not _may_be_read(draft, name)}
-
-
-def unread(draft: Draft) -> set[str]:
-    """Nodes that only being read can bring to life."""
-    entered = {wire.target.node for wire in draft.exec}
-    read = {wire.source.node for wire in draft.data}
-    nodes = [found.node for found in draft.nodes.values()]
-    idle = {node.id for node in unused(nodes, draft.types, entered, read)}
-    return idle | {name for name in _lost(draft, _followers(draft)) if _may_be_read(draft, name)}
+    @cached_property
+    def _reading(self) -> _Reading:
+        return _Reading(self.draft, self.unread)
 
 
 # Execution
@@ -96,114 +115,122 @@ def _next(pins: Iterable[Pin]) -> list[Pin]:
     return found
 
 
-def exec_wires(draft: Draft) -> Wires:
-    targets = [pin for found in draft.nodes.values() for pin in draft.inputs(found, True)]
-    possible: dict[tuple[str, str], bool] = {}
-    wires: Wires = {}
-    for found in draft.nodes.values():
-        for source in _next(draft.outputs(found, True)):
-            for target in targets:
-                ends = (source.node, target.node)
-                if ends[0] != ends[1] and ends not in possible:
-                    possible[ends] = not _outputs_short(draft, ends)
-                if possible.get(ends):
-                    wires.setdefault(source, []).append(target)
-    return wires
+class _Execution:
+    """Which nodes are lost, no event leading to them, and what it takes to reach them all.
 
+    From where nothing leads on among the lost ones one wire each is needed to the `roots`: one node of every group that
+    nothing else leads to. All others lie behind those.
+    """
 
-def _outputs_short(draft: Draft, more: tuple[str, str] | None, run: Set[str] = frozenset()) -> int:
-    """How many exec outputs are lacking to reach every node, with one wire `more` (from a node to a node). Of calls
-    that may turn out to be pure those in `run` are to be reached too."""
-    followers = _followers(draft)
-    if more:
-        followers.setdefault(more[0], []).append(more[1])
-    lost = {
-        name
-        for name in _lost(draft, followers)
-        if not _may_be_read(draft, name) or name in run or name in (more or ())
-    }
-    if not lost:
-        return 0
-    alive = draft.nodes.keys() - lost
-    spent = more[0] if more else None
-    here, there = (_free(draft, names) - (spent in names) for names in (alive, lost))
-    return (here < 1) + max(0, _groups(lost, followers) - here - there)
+    def __init__(self, draft: Draft, run: Set[str] = frozenset()) -> None:
+        """Of calls that may turn out to be pure those in `run` are to be reached too."""
+        self._draft = draft
+        self._followers: dict[str, list[str]] = {}
+        for wire in draft.exec:
+            self._followers.setdefault(wire.source.node, []).append(wire.target.node)
+        entered = {wire.target.node for wire in draft.exec}
+        read = {wire.source.node for wire in draft.data}
+        nodes = [found.node for found in draft.nodes.values()]
+        lost = {node.id for node in unreachable(nodes, draft.types, entered, self._followers, read)}
+        # Calls of unknown functions that no execution touches may turn out to be pure.
+        self.waiting = {
+            name
+            for name in lost - run
+            if draft.nodes[name].kind.open == "both" and name not in entered and name not in self._followers
+        }
+        self.lost = lost - self.waiting
+        self._free = {
+            name: sum(1 for _ in draft.outputs(found, True)) for name, found in draft.nodes.items()
+        }  # exec outputs that lead nowhere; those of one node that only wires name count as one
+        self._behind = {name: self._reached_from(name) for name in self.lost}
+        self._roots: list[str] = []
+        # What leads to others has more behind it than they have, so it comes first.
+        for name in sorted(self.lost, key=lambda name: (-len(self._behind[name]), name)):
+            if not any(name in self._behind[root] for root in self._roots):
+                self._roots.append(name)
+        self._all = sum(self._free.values())
+        self._here = self._all - sum(self._free[name] for name in self.lost)
+        self._open: dict[tuple[Pin, str], bool] = {}
 
+    def _reached_from(self, start: str) -> set[str]:
+        """The lost nodes that are reached once `start` is, itself among them."""
+        found, waiting = {start}, [start]
+        while waiting:
+            for follower in self._followers.get(waiting.pop(), ()):
+                if follower in self.lost and follower not in found:
+                    found.add(follower)
+                    waiting.append(follower)
+        return found
 
-def _free(draft: Draft, names: Iterable[str]) -> int:
-    """Exec outputs of these nodes that lead nowhere; those of one node that only wires name count as one."""
-    return sum(1 for name in names for _ in draft.outputs(draft.nodes[name], True))
+    @property
+    def short(self) -> int:
+        """How many exec outputs are lacking to reach every node."""
+        if not self.lost:
+            return 0
+        return (self._here < 1) + max(0, len(self._roots) - self._all)
 
+    def spares(self, source: Pin, target: Pin) -> bool:
+        """Whether no exec output is lacking after a wire between these pins of two nodes."""
+        if self._is_open(source.node) or self._is_open(target.node):
+            # Wires decide what pins such a node has and whether it runs.
+            ends = (source, target.node)
+            if ends not in self._open:
+                wired = msgspec.structs.replace(self._draft, exec=(*self._draft.exec, _wire(source, target)))
+                self._open[ends] = not _Execution(wired).short
+            return self._open[ends]
+        spent = source.name is not None  # of pins that only their wires name there is another one
+        behind = self._behind.get(target.node, set())
+        root = next((one for one in self._roots if one in behind and target.node in self._behind[one]), None)
+        if source.node not in self.lost:
+            if len(behind) == len(self.lost):
+                return True
+            here = self._here + sum(self._free[name] for name in behind) - spent
+            reached = root is not None
+        else:
+            here = self._here
+            reached = root is not None and any(
+                source.node in self._behind[one] for one in self._roots if one != root
+            )
+        return here > 0 and len(self._roots) - reached <= self._all - spent
 
-def _groups(lost: set[str], followers: Mapping[str, Sequence[str]]) -> int:
-    """How many wires it takes to reach all of `lost`: the source components of what leads where among them."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for start in sorted(lost):
-        _walk(start, lost, followers, seen, order)
-    seen.clear()
-    count = 0
-    for start in reversed(order):
-        if start not in seen:
-            count += 1
-            _walk(start, lost, followers, seen, [])
-    return count
-
-
-def _walk(
-    start: str, within: set[str], followers: Mapping[str, Sequence[str]], seen: set[str], order: list[str]
-) -> None:
-    """Depth first from `start`; nodes go into `order` when all behind them is done."""
-    stack = [(start, False)]
-    while stack:
-        name, done = stack.pop()
-        if done:
-            order.append(name)
-        elif name not in seen:
-            seen.add(name)
-            stack.append((name, True))
-            stack += [(follower, False) for follower in followers.get(name, ()) if follower in within]
+    def _is_open(self, name: str) -> bool:
+        return bool(self._draft.nodes[name].kind.open)
 
 
 # Data
 
 
-def data_wires(draft: Draft) -> Wires:
-    reading = _Reading(draft)
-    wires: Wires = {}
-    for found in draft.nodes.values():
-        for source in draft.outputs(found, False):
-            targets = [
-                pin for pin in reading.inputs if reading.fits(source, pin) and reading.spares(source, pin)
-            ]
-            if targets:
-                wires[source] = targets
-    return wires
+def _unread(draft: Draft, waiting: Set[str]) -> set[str]:
+    """Pure nodes that nobody reads, and calls that `wait` to be read or run."""
+    entered = {wire.target.node for wire in draft.exec}
+    read = {wire.source.node for wire in draft.data}
+    nodes = [found.node for found in draft.nodes.values()]
+    return {node.id for node in unused(nodes, draft.types, entered, read)} | waiting
 
 
 class _Reading:
     """Which outputs fit which inputs of a draft, and which input is kept for which pure node that nobody reads yet."""
 
-    def __init__(self, draft: Draft, run: Set[str] = frozenset()) -> None:
-        """`run`: nodes that will be reached and need not be read."""
+    def __init__(self, draft: Draft, unread: Set[str]) -> None:
+        """`unread`: nodes that have to be read."""
         self.draft = draft
         self.inputs = [pin for found in draft.nodes.values() for pin in draft.inputs(found, False)]
         self._known: dict[tuple[str, Type | None, str, Type | None], bool] = {}
-        self._unread = sorted(unread(draft) - run)
-        self._wanted = {name: self._choices(draft.nodes[name]) for name in self._unread}
+        self._deciding = [
+            wire for wire in draft.data if mentions_variable(wire.output) or mentions_variable(wire.input)
+        ]
+        self._unread = sorted(unread)
+        self._sources = {name: list(draft.outputs(draft.nodes[name], False)) for name in self._unread}
         self._kept: dict[Input, str] = {}  # input -> the pure node that will be read by it
         self.without_input = sum(not self._keep(name, set(), None) for name in self._unread)
 
-    def _choices(self, found: DraftNode) -> list[Input]:
-        sources = list(self.draft.outputs(found, False))
-        return [
-            (pin.node, pin.name) for pin in self.inputs if any(self.fits(source, pin) for source in sources)
-        ]
-
     def _keep(self, name: str, tried: set[Input], never: Input | None) -> bool:
         """Find an input for a pure node, moving others where they have another choice (Kuhn's algorithm)."""
-        for choice in self._wanted[name]:
+        for pin in self.inputs:
+            choice = (pin.node, pin.name)
             if choice in tried or choice == never:
+                continue
+            if not any(self.fits(source, pin) for source in self._sources[name]):
                 continue
             tried.add(choice)
             if choice[1] is None:
@@ -233,9 +260,9 @@ class _Reading:
 
     def _still_complete(self, source: Pin, target: Pin) -> bool:
         """The same where the wire decides a `T`, and with it what fits elsewhere."""
-        wire = _wire(source, target)
-        after = _Reading(msgspec.structs.replace(self.draft, data=(*self.draft.data, wire)))
-        return after.without_input <= self.without_input
+        after = msgspec.structs.replace(self.draft, data=(*self.draft.data, _wire(source, target)))
+        unread = {name for name in self._unread if name != source.node}
+        return _Reading(after, unread).without_input <= self.without_input
 
     def fits(self, source: Pin, target: Pin) -> bool:
         one, other = self.draft.nodes[source.node], self.draft.nodes[target.node]
@@ -245,7 +272,7 @@ class _Reading:
             return self.draft.assignable(source.kind, target.kind)
         key = (source.node, source.kind, target.node, target.kind)
         if key not in self._known:
-            self._known[key] = _consistent(self.draft, (*self.draft.data, _wire(source, target)))
+            self._known[key] = _consistent(self.draft, (*self._deciding, _wire(source, target)))
         return self._known[key]
 
 
@@ -255,7 +282,8 @@ def _wire(source: Pin, target: Pin) -> DraftWire:
 
 
 def _consistent(draft: Draft, wires: Sequence[DraftWire]) -> bool:
-    """Whether these wires leave every node with a `T` that its wires and its literals agree on."""
+    """Whether these wires leave every node with a `T` that its wires and its literals agree on. Wires without a `T` say
+    nothing about it."""
     catalogue = draft.catalogue
     bound = bindings(
         catalogue, [(wire.source.node, wire.output, wire.target.node, wire.input) for wire in wires]

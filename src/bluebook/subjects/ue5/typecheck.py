@@ -163,8 +163,10 @@ def match(pattern: Type, actual: Type | None) -> Type | None:
 
 
 def mentions_variable(kind: Type | None) -> bool:
-    return kind is not None and (
-        kind.name == VARIABLE or any(part.name == VARIABLE for part in kind.arguments)
+    if kind is None:
+        return False
+    return kind.name == VARIABLE or (
+        bool(kind.arguments) and any(part.name == VARIABLE for part in kind.arguments)
     )
 
 
