@@ -72,7 +72,7 @@ def steps(
         idle = at_once - len(batch.rows)
         # New rows begin together, a quarter of the batch: one alone would cost nearly as much.
         begins = waiting and idle >= max(1, at_once // 4)
-        rows = [waiting.popleft() for _ in range(min(idle, len(waiting)))] if begins else list(batch.rows)
+        rows = [waiting.popleft() for _ in range(min(idle, len(waiting)))] if begins else batch.rows
         for row in rows if begins else ():
             until[row] = time.monotonic() + seconds
         logits = batch.join(rows, [prompts[row] for row in rows]) if begins else batch.go_on()
@@ -108,7 +108,7 @@ class _Batch:
         self._columns = 0
 
     @property
-    def rows(self) -> Sequence[int]:
+    def rows(self) -> list[int]:
         return list(self._places)
 
     def join(self, rows: Sequence[int], prompts: Sequence[Sequence[int]]) -> torch.Tensor:

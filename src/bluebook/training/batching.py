@@ -121,6 +121,15 @@ def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
     return {name: batch[name] for name in MODEL_INPUTS if name in batch}
 
 
+def spans(batch: Mapping[str, Any]) -> list[tuple[int, slice]]:
+    """Where the examples of a collated batch lie, without pads: the row of each and its columns."""
+    if "attention_mask" in batch:
+        return [
+            (row, slice(0, length)) for row, length in enumerate(batch["attention_mask"].sum(-1).tolist())
+        ]
+    return [(0, slice(start, end)) for start, end in pairwise(batch["cu_seq_lens_q"].tolist())]
+
+
 def split(batch: Mapping[str, Any]) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """A collated batch back to its examples: the features of each without pads, and the labels of its pads."""
     ids, labels = batch["input_ids"], batch["labels"]
@@ -129,13 +138,11 @@ def split(batch: Mapping[str, Any]) -> list[tuple[dict[str, torch.Tensor], torch
         for name, value in batch.items()
         if isinstance(value, torch.Tensor) and value.shape == ids.shape and name not in MODEL_INPUTS[1:]
     ]
-    if "attention_mask" in batch:
-        return [
-            ({name: batch[name][row, held] for name in names}, labels[row, ~held])
-            for row, held in enumerate(batch["attention_mask"].bool())
-        ]
-    bounds = batch["cu_seq_lens_q"].tolist()
+    padded = "attention_mask" in batch
     return [
-        ({name: batch[name][0, start:end] for name in names}, labels[0, :0])
-        for start, end in pairwise(bounds)
+        (
+            {name: batch[name][row, columns] for name in names},
+            labels[row, columns.stop :] if padded else labels[row, :0],
+        )
+        for row, columns in spans(batch)
     ]

@@ -9,13 +9,12 @@ more and half as any other of the same completion, while what is to be written s
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from bluebook.training.batching import IGNORED
+from bluebook.training.batching import IGNORED, spans
 
 
 def misread(batch: Mapping[str, Any], share: float, seed: int) -> torch.Tensor:
@@ -24,8 +23,9 @@ def misread(batch: Mapping[str, Any], share: float, seed: int) -> torch.Tensor:
     Which ones follows from the example and the seed alone: the same in any company, in each epoch and after a stop.
     """
     read = batch["input_ids"].clone()
-    for ids, labels in zip(_examples(batch, read), _examples(batch, batch["labels"]), strict=True):
-        supervised = (labels != IGNORED).nonzero()[:, 0].cpu()
+    for row, columns in spans(batch):
+        ids = read[row, columns]
+        supervised = (batch["labels"][row, columns] != IGNORED).nonzero()[:, 0].cpu()
         right = ids.cpu()
         generator = torch.Generator().manual_seed(zlib.crc32(right.numpy().tobytes(), seed))
         slips = supervised[torch.rand(len(supervised), generator=generator) < share]
@@ -35,13 +35,3 @@ def misread(batch: Mapping[str, Any], share: float, seed: int) -> torch.Tensor:
             wrong = torch.where(again, right[(slips - 1).clamp(min=0)], right[others])
             ids[slips.to(ids.device)] = wrong.to(ids.device)
     return read
-
-
-def _examples(batch: Mapping[str, Any], values: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Views of each example's part of `values`, without pads."""
-    if "attention_mask" in batch:
-        for row, length in zip(values, batch["attention_mask"].sum(-1).tolist(), strict=True):
-            yield row[:length]
-    else:
-        for start, end in pairwise(batch["cu_seq_lens_q"].tolist()):
-            yield values[0, start:end]

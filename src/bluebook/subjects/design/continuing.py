@@ -135,13 +135,9 @@ class Plan(msgspec.Struct):
         return rf"((({names})|{'|'.join(whole)})(\[\])?( \| null)?)"
 
 
+@lru_cache(4096)  # a line's end asks what the next one's beginning asks again
 def continuation(text: str, room: int) -> Continuation:
     """What may follow `text`, a whole number of lines, where `room` tokens may still be written."""
-    return _continuation(text, room)
-
-
-@lru_cache(4096)  # a line's end asks what the next one's beginning asks again
-def _continuation(text: str, room: int) -> Continuation:
     # The lines before are sent through with the room of now. That changes what they would be offered, which nobody
     # reads, and not where they lead.
     answer = _answer(Plan(room))
