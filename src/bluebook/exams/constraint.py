@@ -19,14 +19,14 @@ take a CPU's cores from the matrix products, which wait for each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import numpy
 import torch
-from llguidance import LLExecutor, LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLTokenizer
 from llguidance.hf import from_tokenizer
-from llguidance.numpy import fill_next_token_bitmask_par
+from llguidance.numpy import fill_next_token_bitmask
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -114,62 +114,64 @@ class Language:
             slices=LLTokenizer.general_slices(),
         )
         self.letters = [self.tokens.decode_bytes([token]) for token in range(self.tokens.vocab_size)]
-        # Bit by bit, the tokens that end a line.
-        flags = numpy.array([letters.endswith(b"\n") for letters in self.letters])
-        words = numpy.packbits(flags, bitorder="little")
-        self.line_ends = numpy.zeros((self.tokens.vocab_size + 31) // 32, numpy.int32)
-        self.line_ends.view(numpy.uint8)[: len(words)] = words
-        self._pattern = lru_cache(_KEPT)(_Pattern)
-        self._begins = lru_cache(_KEPT)(self._beginnings)
+        self.line_ends = self._bits(
+            [at for at, letters in enumerate(self.letters) if letters.endswith(b"\n")]
+        )
+        self._line = lru_cache(_KEPT)(lambda body: _Pattern(f"start: LINE\nLINE: ({body}) /\\n?/"))
+        self._texts = lru_cache(_KEPT)(lambda texts: _Pattern("", texts))
         self._by_letters: dict[bytes, list[int]] = {}
         for token, letters in enumerate(self.letters):
             if not self.tokens.is_special_token(token):
                 self._by_letters.setdefault(letters, []).append(token)
+        self._longest = max(map(len, self._by_letters))
         self._once: dict[bytes, NDArray[numpy.int32]] = {}
-        self._executor = LLExecutor()
+        opening = f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{grammar}\n}}\n"
+        self._whole = _Pattern(opening if self.opening else grammar)
 
     def line(self, body: str, head: str = "") -> Way:
         """A way to write a line and its end: `head`, and what a terminal of this body matches."""
-        pattern = self._pattern(f"start: LINE\nLINE: ({body}) /\\n?/")
-        return Way(self._pattern("", frozenset([head.encode()])), pattern) if head else Way(pattern)
+        pattern = self._line(body)
+        return Way(self._texts(frozenset([head.encode()])), pattern) if head else Way(pattern)
 
     def one_of(self, texts: Sequence[str], opening: str = "") -> Way:
         """A way to write one of these lines and its end."""
-        return Way(self._pattern("", frozenset(f"{opening}{text}\n".encode() for text in texts)))
+        return Way(self._texts(frozenset(f"{opening}{text}\n".encode() for text in texts)))
 
     def whole(self) -> Way:
         """A way to write a whole response by the grammar alone."""
-        if not self.opening:
-            return Way(self._pattern(self.grammar))
-        return Way(
-            self._pattern(
-                f"start: {json.dumps(self.opening)} response\nresponse: %lark {{\n{self.grammar}\n}}\n"
-            )
-        )
+        return Way(self._whole)
 
     def look(self, ways: Sequence[Way]) -> None:
         """Find out what may come next at the places of these ways."""
         for way in ways:
             if way.place.left and way.place.mask is None:
-                way.place.mask = numpy.bitwise_or.reduce([self._begins(text) for text in way.place.left])
+                way.place.mask = self._shared(self._beginnings(way.place.left))
         new = list({id(way.place): way for way in ways if way.place.mask is None}.values())
         if not new:
             return
         masks = numpy.zeros((len(new), len(self.line_ends)), numpy.int32)
-        fill_next_token_bitmask_par(
-            self._executor, [(self._matcher(way), at) for at, way in enumerate(new)], masks
-        )
+        for at, way in enumerate(new):
+            fill_next_token_bitmask(self._matcher(way), masks, at)
         for way, mask in zip(new, masks, strict=True):
-            # There are few different ones, and each has a bit for every token there is.
-            way.place.mask = self._once.setdefault(mask.tobytes(), mask.copy())
+            way.place.mask = self._shared(mask)
 
-    def _beginnings(self, text: bytes) -> NDArray[numpy.int32]:
-        """The tokens that `text` begins with; where only a line's end is left, the stop token too."""
-        mask = numpy.zeros_like(self.line_ends)
-        for length in range(1, len(text) + 1):
-            for token in self._by_letters.get(text[:length], ()):
-                _allow(mask, token)
-        return _allow(mask, self.stop) if text == b"\n" else mask
+    def _shared(self, mask: NDArray[numpy.int32]) -> NDArray[numpy.int32]:
+        # There are few different ones, and each has a bit for every token there is.
+        return self._once.setdefault(mask.tobytes(), mask.copy())
+
+    def _beginnings(self, texts: Iterable[bytes]) -> NDArray[numpy.int32]:
+        """The tokens that one of `texts` begins with; where only a line's end is left, the stop token too."""
+        begun = {text[:length] for text in texts for length in range(1, min(len(text), self._longest) + 1)}
+        tokens = [token for letters in begun for token in self._by_letters.get(letters, ())]
+        if b"\n" in begun:
+            tokens.append(self.stop)
+        return self._bits(tokens)
+
+    def _bits(self, tokens: Sequence[int]) -> NDArray[numpy.int32]:
+        """A bit for every token there is, those of `tokens` set."""
+        flags = numpy.zeros((self.tokens.vocab_size + 31) // 32 * 32, bool)
+        flags[tokens] = True
+        return numpy.packbits(flags, bitorder="little").view(numpy.int32)
 
     def _matcher(self, way: Way) -> LLMatcher:
         """The way's matcher, told all that has been written."""
@@ -276,6 +278,7 @@ class Guide:
         if row.ended:
             return _allow(mask, row.ended[0])
         for way in row.ways:
+            assert way.place.mask is not None, "looked at before"
             mask |= way.place.mask
         if _allows(mask, language.stop) or not row.ways:
             mask, beyond = _forbid(mask, language.stop), row.beyond()

@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache
 from bluebook.subjects.subject import Continuation
 from bluebook.subjects.ue5 import patterns
 from bluebook.subjects.ue5.catalogue import Catalogue, NodeType, ParamSpec, PinSpec
-from bluebook.subjects.ue5.drafts import NAMED, Draft, Pin
+from bluebook.subjects.ue5.drafts import Draft, Pin
 from bluebook.subjects.ue5.missing import Missing, Wires
 from bluebook.subjects.ue5.patterns import escaped, one_of
 from bluebook.subjects.ue5.printing import label_text
@@ -144,10 +144,10 @@ class Continuing:
     @cached_property
     def _declaration(self) -> str:
         """What stands behind a variable's name: its type and its default."""
-        kinds = []
+        alike: dict[str | None, list[str]] = {}  # types by what their literals look like
         for pattern, kind in patterns.variable_types(self._catalogue):
-            value = patterns.literal(self._catalogue, kind)
-            kinds.append(pattern + (f"( = {value})?" if value else ""))
+            alike.setdefault(patterns.literal(self._catalogue, kind), []).append(pattern)
+        kinds = [one_of(types) + (f"( = {value})?" if value else "") for value, types in alike.items()]
         return ": " + one_of(kinds)
 
     # Nodes
@@ -163,9 +163,8 @@ class Continuing:
         draft = state.draft
         found = [
             kind
-            for kinds in self._alike
-            if Missing(draft.with_node(kinds[0])).shortfall < state.shortfall
-            for kind in kinds
+            for kind in self._bare
+            if state.may_mend(kind) and Missing(draft.with_node(kind)).shortfall < state.shortfall
         ]
         # Where nothing can be run any more, what reads a node by running has to wait for another event.
         chosen = found or [kind for kind in self._bare if kind.is_entry]
@@ -195,16 +194,6 @@ class Continuing:
             for kind in self._without_variable
             if not kind.name.endswith("*") and not any(spec.required for spec in kind.params)
         ]
-
-    @cached_property
-    def _alike(self) -> list[list[NodeType]]:
-        """Those types, the ones together whose pins differ in their names alone."""
-        found: dict[object, list[NodeType]] = {}
-        for kind in self._bare:
-            pins = sorted((pin.type, pin.output, pin.own, "#" in pin.name) for pin in kind.pins)
-            key = (tuple(pins), kind.open, tuple(sorted(kind.where.items())), kind.name in NAMED)
-            found.setdefault(key, []).append(kind)
-        return list(found.values())
 
     def _plain(self, kind: NodeType) -> str:
         if kind.name.endswith("*"):

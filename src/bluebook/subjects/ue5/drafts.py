@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -31,9 +31,12 @@ class Pin(NamedTuple):
 
 
 class DraftNode(NamedTuple):
+    """`pins` are those of its type, by (is an output, is exec); of one that only wires name, just the pattern."""
+
     number: int
     node: Node
     kind: NodeType
+    pins: Mapping[tuple[bool, bool], Sequence[Pin]]
 
     @property
     def set_inputs(self) -> dict[str, Value]:
@@ -81,7 +84,7 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
                 return change(self, part=part)
         graph = said.graphs[-1]
         nodes = {
-            node.id: DraftNode(len(self.nodes) + 1, node, kind)
+            node.id: self._drafted(node, kind)
             for node in graph.nodes
             if (kind := self.catalogue.find(node.type)) is not None
         }
@@ -103,9 +106,14 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
 
     def with_node(self, kind: NodeType) -> Draft:
         """The draft with one more node of a type, nothing of it set."""
-        number = len(self.nodes) + 1
-        node = DraftNode(number, Node(f"n{number}", kind.name), kind)
-        return msgspec.structs.replace(self, nodes=self.nodes | {node.node.id: node})
+        node = Node(f"n{len(self.nodes) + 1}", kind.name)
+        return msgspec.structs.replace(self, nodes=self.nodes | {node.id: self._drafted(node, kind)})
+
+    def _drafted(self, node: Node, kind: NodeType) -> DraftNode:
+        pins: dict[tuple[bool, bool], list[Pin]] = {}
+        for spec in kind.pins:
+            pins.setdefault((spec.output, spec.is_exec), []).extend(self._all_of(node, kind, spec))
+        return DraftNode(len(self.nodes) + 1, node, kind, pins)
 
     def assignable(self, source: Type | None, target: Type | None) -> bool:
         known = self.fitting.get((source, target))
@@ -116,17 +124,17 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
     def type_of(self, pin: PinName, output: bool) -> Type | None:
         found = self.nodes.get(pin.node)
         spec = found and found.kind.pin(pin.pin, output)
-        return self._kind(found, spec) if found and spec else None
+        return self._kind(found.node, found.kind, spec) if found and spec else None
 
-    def _kind(self, found: DraftNode, spec: PinSpec) -> Type | None:
+    def _kind(self, node: Node, kind: NodeType, spec: PinSpec) -> Type | None:
         if spec.own:
             return own_class(Program(self.blueprint, self.parent))
         if not spec.kind.name.startswith("@"):
             return spec.kind
-        name = next((param.value for param in found.node.params if _is_variable(found, param.key)), None)
-        elsewhere = found.node.param("Owner") or found.node.param("Scope")
-        _, kind = self.variables.get(getattr(name, "text", ""), ("", None))
-        return None if elsewhere else kind
+        name = next((param.value for param in node.params if _is_variable(kind, param.key)), None)
+        elsewhere = node.param("Owner") or node.param("Scope")
+        _, declared = self.variables.get(getattr(name, "text", ""), ("", None))
+        return None if elsewhere else declared
 
     def outputs(self, found: DraftNode, is_exec: bool) -> Iterator[Pin]:
         """Outputs that a wire may still begin at. An exec output leads to one place; the value of a data output may
@@ -140,20 +148,25 @@ class Draft(msgspec.Struct, frozen=True, dict=True):
     def _taken(self, found: DraftNode) -> set[str]:
         return self._wired.get(found.node.id, set()) | found.set_inputs.keys()
 
+    def _all_of(self, node: Node, kind: NodeType, spec: PinSpec) -> Iterator[Pin]:
+        """The pin, or the members of its family."""
+        pin = Pin(node.id, spec.name, self._kind(node, kind, spec))
+        if "#" not in spec.name:
+            yield pin
+        elif kind.name in _NAMED:
+            head, _, tail = spec.name.partition("#")
+            yield pin._replace(name=None, pattern=head + patterns.IDENTIFIER + tail)
+        else:
+            for at in _NUMBERED:
+                yield pin._replace(name=spec.name.replace("#", str(at)), family=spec.name)
+
     def _pins(self, found: DraftNode, output: bool, is_exec: bool, used: set[str]) -> Iterator[Pin]:
         name = found.node.id
-        for spec in found.kind.pins:
-            if spec.output == output and spec.is_exec == is_exec:
-                kind = self._kind(found, spec)
-                if "#" in spec.name and found.kind.name in NAMED:
-                    head, _, tail = spec.name.partition("#")
-                    pattern = head + patterns.IDENTIFIER + tail
-                    yield Pin(name, None, kind, pattern=pattern, taken=tuple(sorted(used)))
-                    continue
-                members = _NUMBERED if "#" in spec.name else [0]
-                names = [spec.name.replace("#", str(at)) for at in members]
-                family = spec.name if "#" in spec.name else ""
-                yield from (Pin(name, each, kind, family) for each in names if each not in used)
+        for pin in found.pins.get((output, is_exec), ()):
+            if pin.name is None:
+                yield pin._replace(taken=tuple(sorted(used)))
+            elif pin.name not in used:
+                yield pin
         if found.kind.takes(output) and self._open_wires(name) < MOST_OPEN:
             known = {spec.name for spec in found.kind.pins}
             yield Pin(name, None, None, pattern=patterns.LABEL, taken=tuple(sorted(used | known)))
@@ -184,11 +197,11 @@ def _by_node(pins: Iterable[PinName]) -> dict[str, set[str]]:
 
 
 # Their family of outputs is named by what is switched on, not by numbers.
-NAMED = {"SwitchOnName", "SwitchOnString", "SwitchOnEnum"}
+_NAMED = {"SwitchOnName", "SwitchOnString", "SwitchOnEnum"}
 
 
-def _is_variable(found: DraftNode, key: str) -> bool:
-    spec = found.kind.param(key)
+def _is_variable(kind: NodeType, key: str) -> bool:
+    spec = kind.param(key)
     return spec is not None and spec.name == "VarName"
 
 

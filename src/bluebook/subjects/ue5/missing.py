@@ -13,6 +13,7 @@ from functools import cached_property
 
 import msgspec
 
+from bluebook.subjects.ue5.catalogue import NodeType
 from bluebook.subjects.ue5.drafts import Draft, DraftWire, Pin
 from bluebook.subjects.ue5.flow import unreachable, unused
 from bluebook.subjects.ue5.program import PinName, Type
@@ -67,6 +68,18 @@ class Missing:
             return by_reading
         by_running = _Execution(self.draft, undecided).short
         return min(by_reading, by_running + _Reading(self.draft, self.unread - undecided).without_input)
+
+    def may_mend(self, kind: NodeType) -> bool:
+        """Whether one more node of this type could lessen the shortfall. False is certain, and cheap to know."""
+        if not self.shortfall:
+            return False
+        if kind.open or any(self.draft.nodes[name].kind.open for name in self.unread):
+            return True
+        outputs = sum(8 if "#" in pin.name else 1 for pin in kind.pins if pin.output and pin.is_exec)
+        if self._execution.short and outputs > (not kind.is_entry):
+            return True
+        inputs = (pin.kind for pin in kind.pins if not pin.output and not pin.is_exec)
+        return bool(self._reading.without_input) and any(map(self._reading.would_do, inputs))
 
     @cached_property
     def exec_wires(self) -> Wires:
@@ -240,6 +253,16 @@ class _Reading:
                 self._kept[choice] = name
                 return True
         return False
+
+    def would_do(self, kind: Type) -> bool:
+        """Whether an input of this type could read one of the unread nodes."""
+        return any(
+            mentions_variable(kind)
+            or mentions_variable(source.kind)
+            or self.draft.assignable(source.kind, kind)
+            for sources in self._sources.values()
+            for source in sources
+        )
 
     def spares(self, source: Pin, target: Pin) -> bool:
         """Whether all that is unread can still be read once this wire has taken its input."""
