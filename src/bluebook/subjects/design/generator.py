@@ -40,7 +40,8 @@ from bluebook.subjects.design.wordings import (
 
 STAGE, DOMAIN = "stage:", "domain:"  # constructs that say where an example comes from
 INVENTED_SHARE = 0.5  # of designs for which nobody names a domain
-UNHEARD_SHARE = 0.25  # of the words of invented domains in the primer; a base reads none
+# In the primer, where a model is to learn to take names from the prompt: a base reads no unheard words.
+PRIMER_INVENTED_SHARE, UNHEARD_SHARE = 0.75, 0.4
 RESERVED_SHARE = 7
 LONGEST = 2_300  # letters of prompt and response together; the embedded context is to hold them all
 ExamKind = Literal["practice", "holdout"]
@@ -96,8 +97,9 @@ class Generator:
             )
         shares = _PRIMER if is_primer else _USUAL
         stages, places, kinds = self._wanted(wanted, shares)
-        unheard = UNHEARD_SHARE if is_primer else 0.0
-        invented = 1.0 if not places else INVENTED_SHARE if len(places) > 1 else 0.0
+        invented, unheard = (PRIMER_INVENTED_SHARE, UNHEARD_SHARE) if is_primer else (INVENTED_SHARE, 0.0)
+        if len(places) < 2:
+            invented = 0.0 if places else 1.0
         for _ in range(_TRIES):
             stage = rng.choices(stages, [shares[one] or 0.001 for one in stages])[0]
             place = rng.choice(places) if rng.random() >= invented else inventing.invent(rng, unheard)

@@ -2,7 +2,10 @@
 
 A model that only ever sees two dozen domains learns them by heart. Of made-up ones there are always more, and the one
 way to get their names right is to take them from the prompt. What people name has pieces that never stood side by side
-before, and so have the unheard words. No entity of a domain that training must not see is among the everyday ones.
+before, and so have the unheard words; what they say follows no pattern, and neither do words in no order. No entity of
+a domain that training must not see is among the everyday ones.
+
+Nothing is unheard at a share of 0, which is what a base reads.
 """
 
 from __future__ import annotations
@@ -101,6 +104,11 @@ _ENDINGS = _words(
     Total, Order, Count, Share, Choice, Rest, Check, Score
     """
 )
+_SMALL = _words(
+    """
+    the, a, of, to, is, are, once, until, by, what, that, which, more, than, its, one, for, with, from
+    """
+)
 _RULES = {
     "string": ("is not empty", "is unique", "is at most {n} letters long"),
     "int": ("is at least {n}", "is at most {n}", "is above 0"),
@@ -111,27 +119,71 @@ _RULES = {
 
 
 def unheard(rng: Random) -> str:
-    """A word that nobody has heard."""
-    return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.randint(2, 3)))
+    """A word that nobody has heard: of syllables, of two everyday words, or of the beginning of one and the end of
+    another."""
+    one, other = (word.lower() for word in rng.sample(_NOUNS, 2))
+    match rng.randrange(3):
+        case 0:
+            return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.randint(2, 3)))
+        case 1:
+            return one + other
+        case _:
+            return one[: rng.randint(2, len(one))] + other[-rng.randint(2, len(other)) :]
 
 
-def _drawn(words: Sequence[str], count: int, share: float, rng: Random) -> list[str]:
-    """Different words, this share of them unheard."""
-    drawn = rng.sample(words, count)
-    return [unheard(rng) if rng.random() < share else word for word in drawn]
+class _Words:
+    """Everyday words, a share of which makes way for unheard ones."""
+
+    def __init__(self, share: float, rng: Random) -> None:
+        self._share, self._rng = share, rng
+
+    def named(self, words: Sequence[str]) -> list[str]:
+        """Each word, or an unheard one."""
+        return [unheard(self._rng) if self._rng.random() < self._share else word for word in words]
+
+    def drawn(self, words: Sequence[str], count: int) -> list[str]:
+        """Different words, or unheard ones."""
+        return [self._heard(word) for word in self._rng.sample(words, count)]
+
+    def _heard(self, word: str) -> str:
+        return unheard(self._rng) if self._is_odd() else word
+
+    def _is_odd(self) -> bool:
+        # Unlike `named`, this throws no dice at a share of 0: what a base reads stays what it was.
+        return bool(self._share) and self._rng.random() < self._share
+
+    def fields(self, count: int) -> list[str]:
+        """Different fields, with their types."""
+        drawn = [field.split() for field in self._rng.sample(_FIELDS, count)]
+        return [f"{self._heard(name)} {kind}" for name, kind in drawn]
+
+    def place(self) -> str:
+        """What a domain is about, in two words or a few more."""
+        parts = self.named(self._rng.choice(_PLACES).split())
+        if self._is_odd():
+            more = self._heard(self._rng.choice(_NOUNS).lower())
+            parts = self._rng.choice(([more, *parts], [*parts, self._rng.choice(("of", "for", "by")), more]))
+        return " ".join(parts)
+
+    def said(self, opening: str, rest: str) -> str:
+        """A phrase, or its opening and words in no order."""
+        return f"{opening} {self._salad() if self._is_odd() else rest}"
+
+    def _salad(self) -> str:
+        kinds = (_SMALL, _SMALL, _STATES, _VERBS, _NOUNS)
+        words = (self._rng.choice(self._rng.choice(kinds)).lower() for _ in range(self._rng.randint(2, 5)))
+        return " ".join(self._heard(word) for word in words)
 
 
 def invent(rng: Random, unheard_share: float = 0.0) -> Domain:
-    """A domain as `domains.yaml` could have it. `unheard_share` is of its nouns and verbs."""
-    nouns = [noun[0].upper() + noun[1:] for noun in _drawn(_NOUNS, 3, unheard_share, rng)]
-    place = " ".join(
-        unheard(rng) if rng.random() < unheard_share / 2 else part for part in rng.choice(_PLACES).split()
-    )
+    """A domain as `domains.yaml` could have it. `unheard_share` is of its words."""
+    words = _Words(unheard_share, rng)
+    nouns = [noun[0].upper() + noun[1:] for noun in words.named(rng.sample(_NOUNS, 3))]
+    place = words.place()
     state = f"{nouns[2]}State"
     entities = {}
     for at, noun in enumerate(nouns):
-        fields = rng.sample(_FIELDS, rng.randint(2, 3) if at < 2 else 2)
-        slots = [slot_of(field) for field in fields]
+        slots = [slot_of(field) for field in words.fields(rng.randint(2, 3) if at < 2 else 2)]
         if at == 2:
             slots = [Slot(lowered(other), other) for other in nouns[: rng.randint(1, 2)]] + slots
             slots.append(Slot("state", state))
@@ -150,11 +202,11 @@ def invent(rng: Random, unheard_share: float = 0.0) -> Domain:
         service=nouns[rng.randrange(3)] + rng.choice(_WORKPLACES),
         unseen=False,
         entities=entities,
-        states={state: tuple(rng.sample(_STATES, 3))},
-        operations=tuple(_operation(nouns, verb, rng) for verb in _drawn(_VERBS, 3, unheard_share, rng)),
+        states={state: tuple(words.drawn(_STATES, 3))},
+        operations=tuple(_operation(nouns, verb, words, rng) for verb in words.named(rng.sample(_VERBS, 3))),
         rules=rules,
-        behaviors=dict(_behavior(nouns, rng) for _ in range(2)),
-        algorithm=_algorithm(nouns, rng),
+        behaviors=dict(_behavior(nouns, words, rng) for _ in range(2)),
+        algorithm=_algorithm(nouns, words, rng),
         grows=(entities[rng.choice(nouns[:2])], grown),
     )
 
@@ -167,45 +219,45 @@ def _lacks(entity: Entity, field: str) -> bool:
     return all(slot.name != field.partition(" ")[0] for slot in entity.slots)
 
 
-def _operation(nouns: list[str], verb: str, rng: Random) -> Operation:
+def _operation(nouns: list[str], verb: str, words: _Words, rng: Random) -> Operation:
     noun, other = rng.sample(nouns, 2)
     thing, beside = lowered(noun), lowered(other)
-    before, after, wrong, missing = rng.sample(_STATES, 4)
+    before, after, wrong, missing = words.drawn(_STATES, 4)
     takes = [Slot(thing, noun)]
     if rng.random() < 0.5:
-        takes.append(Slot(beside, other) if rng.random() < 0.5 else slot_of(rng.choice(_FIELDS)))
+        takes.append(Slot(beside, other) if rng.random() < 0.5 else slot_of(*words.fields(1)))
     more = f" with {_one(beside)}" if len(takes) > 1 and takes[1].type == other else ""
     return Operation(
         name=f"{verb}{noun}",
-        does=f"{verb} {_one(thing)}{more}",
+        does=words.said(verb, f"{_one(thing)}{more}"),
         takes=tuple(takes),
         gives=Slot("result", rng.choice((noun, noun, "bool", "int"))),
-        needs=(f"the {thing} is {before}", f"the {beside} is {missing}"),
-        ensures=(f"the {thing} is {after}",),
+        needs=(words.said(f"the {thing}", f"is {before}"), words.said(f"the {beside}", f"is {missing}")),
+        ensures=(words.said(f"the {thing}", f"is {after}"),),
         fails={
-            f"{noun}{wrong.capitalize()}": f"the {thing} is {wrong}",
+            f"{noun}{wrong.capitalize()}": words.said(f"the {thing}", f"is {wrong}"),
             f"{other}Missing": f"the {beside} is missing",
         },
         touches=((rng.choice(("create", "update")), noun),),
     )
 
 
-def _behavior(nouns: list[str], rng: Random) -> tuple[str, str]:
+def _behavior(nouns: list[str], words: _Words, rng: Random) -> tuple[str, str]:
     noun, other = rng.sample(nouns, 2)
-    state = rng.choice(_STATES)
-    return f"{lowered(noun)}{state.capitalize()}", f"{rng.choice(_VERBS)} the {lowered(other)}"
+    [state], [verb] = words.drawn(_STATES, 1), words.drawn(_VERBS, 1)
+    return f"{lowered(noun)}{state.capitalize()}", words.said(verb, f"the {lowered(other)}")
 
 
-def _algorithm(nouns: list[str], rng: Random) -> Algorithm:
+def _algorithm(nouns: list[str], words: _Words, rng: Random) -> Algorithm:
     noun = rng.choice(nouns)
     thing = lowered(noun)
-    first, second, third = rng.sample(_VERBS, 3)
-    state = rng.choice(_STATES)
+    first, second, third = words.drawn(_VERBS, 3)
+    [state] = words.drawn(_STATES, 1)
     kind = rng.choice(("int", "float", "bool", "string"))
     return Algorithm(
         name=f"{noun}{rng.choice(_ENDINGS)}",
-        does=f"{first} every {thing}",
-        takes=(Slot(thing, noun), slot_of(rng.choice(_FIELDS))),
+        does=words.said(first, f"every {thing}"),
+        takes=(Slot(thing, noun), slot_of(*words.fields(1))),
         gives=Slot("result", kind),
         steps=(f"{first} the {thing}", f"{second} what is {state}", f"{third} the rest"),
     )
