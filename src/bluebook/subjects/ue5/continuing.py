@@ -64,9 +64,8 @@ class Continuing:
         state = self._state(text)
         if state.draft.graph is None and room < GRAPH:
             return Continuation(texts=["GRAPH: EventGraph"])
-        most = (
-            3 * STEP * len(state.draft.nodes)
-        )  # as if nothing were connected, or could be without another node
+        # As if nothing were connected, or could be without another node.
+        most = 3 * STEP * len(state.draft.nodes)
         needed = most if room >= most + NODE else STEP * (state.count + 2 * state.shortfall)
         if room < needed + WIRE:
             return self._shortest(state, room)

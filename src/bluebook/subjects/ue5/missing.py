@@ -131,8 +131,8 @@ def _next(pins: Iterable[Pin]) -> list[Pin]:
 class _Execution:
     """Which nodes are lost, no event leading to them, and what it takes to reach them all.
 
-    From where nothing leads on among the lost ones one wire each is needed to the `roots`: one node of every group that
-    nothing else leads to. All others lie behind those.
+    One wire is needed to each of the roots: a node of every group of lost nodes that no other lost node leads to. All
+    others lie behind those.
     """
 
     def __init__(self, draft: Draft, run: Set[str] = frozenset()) -> None:
@@ -193,6 +193,7 @@ class _Execution:
             return self._open[ends]
         spent = source.name is not None  # of pins that only their wires name there is another one
         behind = self._behind.get(target.node, set())
+        # The root, where the wire would lead into its group.
         root = next((one for one in self._roots if one in behind and target.node in self._behind[one]), None)
         if source.node not in self.lost:
             if len(behind) == len(self.lost):
