@@ -77,12 +77,13 @@ def main() -> None:
     options = parser.parse_args()
     local, exam = params.load_local(), params.load().subject(NAME).exam
     items = list(drawn(options.items))
-    with tempfile.TemporaryDirectory() as scratch, step("", "Ask") as running:
+    with tempfile.TemporaryDirectory() as scratch:
         folder = (options.folder or Path(scratch) / "clone").resolve()
         clone(folder)
         candidate = load_candidate(NAME, folder / "models/base", folder / f"models/adapters/{NAME}", local)
         engine = InProcess(candidate, tokens=exam.max_new_tokens, batch=local.answer_batch)
-        given = answer(engine, items, partial=Partial(Path(scratch) / "kept.jsonl", ""), running=running)
+        with step("6.3", f"Ask {len(items)} items") as running:
+            given = answer(engine, items, partial=Partial(Path(scratch) / "kept.jsonl", ""), running=running)
     print("".ljust(28) + "   n  " + "".join(name.ljust(21) for name in MEASURES))
     print(told("the model, free", items, {found.item: found for found in given}))
 
