@@ -103,7 +103,6 @@ class Language:
         """
         self.continues = continues
         self.vocabulary = vocabulary
-        self.grammar = grammar
         self.opening = family.answer_prefix
         self.stop = int(tokenizer.convert_tokens_to_ids(family.stop_token))
         self.closing = tokenizer.encode(family.answer_suffix + family.stop_token, add_special_tokens=False)
