@@ -53,19 +53,20 @@ def drawn(count: int) -> Iterator[ExamItem]:
         stage = STAGES[at % len(STAGES)]
         sketch = generator.sketch(stage, places[at // len(STAGES) % len(places)], rng, unseen=False)
         made = example(sketch, stage, "practice", rng)
-        if all(domain.name in LEFT_OUT for domain in sketch.domains) and fits(made):
-            if made.prompt in prompts:
-                continue
-            prompts.add(made.prompt)
-            yield ExamItem(
-                id=f"unseen-{at:03}",
-                exam="unseen",
-                version="",
-                kind="practice",
-                prompt=made.prompt,
-                reference=made.response,
-                constructs=made.constructs,
-            )
+        if made.prompt in prompts or not fits(made):
+            continue
+        if not all(domain.name in LEFT_OUT for domain in sketch.domains):
+            continue
+        prompts.add(made.prompt)
+        yield ExamItem(
+            id=f"unseen-{at:03}",
+            exam="unseen",
+            version="",
+            kind="practice",
+            prompt=made.prompt,
+            reference=made.response,
+            constructs=made.constructs,
+        )
 
 
 def main() -> None:
